@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 /**
  * Projects, by what they need:
@@ -19,7 +19,7 @@ const project = (name: string, timeout: number, concurrent = true) => ({
   },
 });
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       project('unit', 30_000),
@@ -30,3 +30,5 @@ export default defineConfig({
     ],
   },
 });
+
+export default config;
