@@ -15,17 +15,18 @@ function brandOf(value: unknown): readonly string[] {
 
 /** Base of all errors of this package. Not thrown itself. */
 export abstract class IpvsError extends Error {
-  /** Names of this class and its ancestors; read by the predicates and by `instanceof`. */
-  readonly [BRAND]: readonly string[];
-
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     const names: string[] = [];
-    for (let c: unknown = new.target; typeof c === 'function' && c.name !== 'Error' && c.name !== ''; c = Object.getPrototypeOf(c)) {
+    for (
+      let c: unknown = new.target;
+      typeof c === 'function' && c.name !== 'Error' && c.name !== '';
+      c = Object.getPrototypeOf(c)
+    ) {
       names.push(c.name);
     }
-    this[BRAND] = names;
-    Object.defineProperty(this, BRAND, { enumerable: false });
+    // Names of this class and its ancestors; read by the predicates and by `instanceof`.
+    Object.defineProperty(this, BRAND, { value: names, enumerable: false });
     Object.defineProperty(this, 'name', { value: new.target.name, enumerable: false, configurable: true });
   }
 
@@ -54,7 +55,8 @@ export class ValidationError extends IpvsError {
 
   /** The same error seen from further out: `under('entries[3]')` turns `port` into `entries[3].port`. */
   under(prefix: string): ValidationError {
-    const joined = this.path === '' ? prefix : this.path.startsWith('[') ? prefix + this.path : `${prefix}.${this.path}`;
+    const joined =
+      this.path === '' ? prefix : this.path.startsWith('[') ? prefix + this.path : `${prefix}.${this.path}`;
     return new ValidationError(joined, this.expected, this.received, { cause: this });
   }
 }
@@ -188,7 +190,9 @@ export class CommandError extends IpvsError {
     readonly missing?: boolean;
     readonly cause?: unknown;
   }) {
-    const what = init.missing ? 'is not installed' : `failed${init.exitCode === undefined ? '' : ` with exit code ${String(init.exitCode)}`}`;
+    const what = init.missing
+      ? 'is not installed'
+      : `failed${init.exitCode === undefined ? '' : ` with exit code ${String(init.exitCode)}`}`;
     const line = init.line === undefined ? '' : ` at input line ${String(init.line)}: ${init.lineText ?? ''}`;
     const stderr = init.stderr.trim() === '' ? '' : `\n  ${init.stderr.trim().replaceAll('\n', '\n  ')}`;
     const hint = init.hint === undefined ? '' : `\n  hint: ${init.hint}`;
@@ -230,9 +234,11 @@ export const isNetlinkError: (err: unknown) => err is NetlinkError = (err): err 
 
 /** A value as it is shown in an error message: short, quoted where it is text, never throwing. */
 export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
   if (typeof value === 'bigint') return `${String(value)}n`;
-  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null) return String(value);
+  if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null)
+    return String(value);
   if (typeof value === 'symbol' || typeof value === 'function') return typeof value;
   try {
     const json: unknown = JSON.stringify(value);
@@ -245,10 +251,39 @@ export function show(value: unknown): string {
 
 /** Names of the errno values that netlink replies use, by positive number (asm-generic/errno.h). */
 const ERRNO: Readonly<Record<number, string>> = {
-  1: 'EPERM', 2: 'ENOENT', 3: 'ESRCH', 4: 'EINTR', 5: 'EIO', 6: 'ENXIO', 7: 'E2BIG', 9: 'EBADF', 11: 'EAGAIN', 12: 'ENOMEM',
-  13: 'EACCES', 14: 'EFAULT', 16: 'EBUSY', 17: 'EEXIST', 19: 'ENODEV', 22: 'EINVAL', 24: 'EMFILE', 28: 'ENOSPC', 34: 'ERANGE',
-  71: 'EPROTO', 74: 'EBADMSG', 75: 'EOVERFLOW', 90: 'EMSGSIZE', 92: 'ENOPROTOOPT', 93: 'EPROTONOSUPPORT', 95: 'EOPNOTSUPP',
-  97: 'EAFNOSUPPORT', 98: 'EADDRINUSE', 99: 'EADDRNOTAVAIL', 100: 'ENETDOWN', 101: 'ENETUNREACH', 105: 'ENOBUFS', 110: 'ETIMEDOUT',
+  1: 'EPERM',
+  2: 'ENOENT',
+  3: 'ESRCH',
+  4: 'EINTR',
+  5: 'EIO',
+  6: 'ENXIO',
+  7: 'E2BIG',
+  9: 'EBADF',
+  11: 'EAGAIN',
+  12: 'ENOMEM',
+  13: 'EACCES',
+  14: 'EFAULT',
+  16: 'EBUSY',
+  17: 'EEXIST',
+  19: 'ENODEV',
+  22: 'EINVAL',
+  24: 'EMFILE',
+  28: 'ENOSPC',
+  34: 'ERANGE',
+  71: 'EPROTO',
+  74: 'EBADMSG',
+  75: 'EOVERFLOW',
+  90: 'EMSGSIZE',
+  92: 'ENOPROTOOPT',
+  93: 'EPROTONOSUPPORT',
+  95: 'EOPNOTSUPP',
+  97: 'EAFNOSUPPORT',
+  98: 'EADDRINUSE',
+  99: 'EADDRNOTAVAIL',
+  100: 'ENETDOWN',
+  101: 'ENETUNREACH',
+  105: 'ENOBUFS',
+  110: 'ETIMEDOUT',
 };
 
 /** `ENOENT` for `-2` and for `2`; `ERRNO_123` for a number that has no name here. */

@@ -112,7 +112,11 @@ export interface Addon {
     options: NativeRunOptions,
   ): Promise<NativeReply>;
   /** Dump: `request` is one IpvsOp, SetCommand or LinkOp record that names what to list. Read to its end natively. */
-  dump(handle: NativeHandle, shape: 'IpvsOp' | 'SetCommand' | 'LinkOp', request: Uint8Array): Promise<NativeReply>;
+  dump(
+    handle: NativeHandle,
+    shape: 'IpvsOp' | 'SetCommand' | 'LinkOp',
+    request: Uint8Array,
+  ): Promise<NativeReply>;
   counters(handle: NativeHandle): ChannelCounters;
   /**
    * Pure: the netlink messages that a run would send, sequence numbers from 1, family id 0x1d for generic netlink. Several

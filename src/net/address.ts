@@ -110,10 +110,11 @@ export function formatAddress(bytes: Uint8Array, family: Family, offset = 0): st
     return `${String(bytes[offset])}.${String(bytes[offset + 1])}.${String(bytes[offset + 2])}.${String(bytes[offset + 3])}`;
   }
   const groups: number[] = [];
-  for (let i = 0; i < 8; i++) groups.push(((bytes[offset + 2 * i] ?? 0) << 8) | (bytes[offset + 2 * i + 1] ?? 0));
+  for (let i = 0; i < 8; i++)
+    groups.push(((bytes[offset + 2 * i] ?? 0) << 8) | (bytes[offset + 2 * i + 1] ?? 0));
   let best = -1;
   let bestLength = 1;
-  for (let i = 0; i < 8; ) {
+  for (let i = 0; i < 8;) {
     let j = i;
     while (j < 8 && groups[j] === 0) j++;
     if (j - i > bestLength) {
@@ -123,7 +124,8 @@ export function formatAddress(bytes: Uint8Array, family: Family, offset = 0): st
     i = Math.max(j, i + 1);
   }
   // RFC 5952 §5: an IPv4-mapped address keeps its dotted tail.
-  if (best === 0 && bestLength === 5 && groups[5] === 0xffff) return `::ffff:${formatAddress(bytes, 'inet', offset + 12)}`;
+  if (best === 0 && bestLength === 5 && groups[5] === 0xffff)
+    return `::ffff:${formatAddress(bytes, 'inet', offset + 12)}`;
   const hex = (part: readonly number[]): string => part.map((g) => g.toString(16)).join(':');
   return best < 0 ? hex(groups) : `${hex(groups.slice(0, best))}::${hex(groups.slice(best + bestLength))}`;
 }
@@ -143,7 +145,10 @@ export function joinHostPort(address: string, port: number): string {
  * Split `10.0.0.1:80`, `[2001:db8::1]:80` or a bare address.
  * @throws ValidationError naming `path`.
  */
-export function splitHostPort(text: string, path: string): { address: string; family: Family; port?: number } {
+export function splitHostPort(
+  text: string,
+  path: string,
+): { address: string; family: Family; port?: number } {
   const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(text);
   const host = match ? (match[1] ?? match[2] ?? '') : text;
   const parsed = tryParseAddress(host);

@@ -42,7 +42,11 @@ export function parseCidr(text: unknown, path: string, family?: Family): Cidr {
   const cidr = typeof text === 'string' ? tryParseCidr(text) : undefined;
   if (cidr === undefined || (family !== undefined && cidr.family !== family)) {
     const kind = family === undefined ? '' : family === 'inet' ? 'IPv4 ' : 'IPv6 ';
-    throw new ValidationError(path, `an ${kind}network such as ${family === 'inet6' ? '2001:db8::/32' : '10.0.0.0/8'}`, text);
+    throw new ValidationError(
+      path,
+      `an ${kind}network such as ${family === 'inet6' ? '2001:db8::/32' : '10.0.0.0/8'}`,
+      text,
+    );
   }
   return cidr;
 }

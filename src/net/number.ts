@@ -6,7 +6,11 @@ import { ValidationError } from '../errors.js';
  */
 export function integerIn(value: unknown, min: number, max: number, path: string, unit = ''): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
-    throw new ValidationError(path, `an integer from ${String(min)} to ${String(max)}${unit === '' ? '' : ` ${unit}`}`, value);
+    throw new ValidationError(
+      path,
+      `an integer from ${String(min)} to ${String(max)}${unit === '' ? '' : ` ${unit}`}`,
+      value,
+    );
   }
   return value;
 }

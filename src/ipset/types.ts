@@ -1,0 +1,172 @@
+import type { Family } from '../net/address.js';
+import type { NetlinkError } from '../errors.js';
+import type { CallOptions, ChannelCounters } from '../netlink/types.js';
+
+/** Protocol part of an entry: a name, or `tcp` etc. by IANA number 1–255 (ICMP and protocols without ports are by number). */
+export type PortProtocol = 'tcp' | 'udp' | 'sctp' | 'udplite' | number;
+
+/** Element of each set type, as an object. Ports are numbers 0–65535. */
+export interface EntryOf {
+  'hash:ip': { readonly ip: string };
+  'hash:ip,port': { readonly ip: string; readonly protocol?: PortProtocol; readonly port: number };
+  'hash:ip,port,ip': {
+    readonly ip: string;
+    readonly protocol?: PortProtocol;
+    readonly port: number;
+    readonly ip2: string;
+  };
+  'hash:ip,port,net': {
+    readonly ip: string;
+    readonly protocol?: PortProtocol;
+    readonly port: number;
+    /** A network or one address; `/0` is refused by the kernel: store its two halves. */
+    readonly net: string;
+  };
+  'bitmap:port': { readonly port: number };
+}
+
+/** Set types that this package speaks. */
+export type SetType = keyof EntryOf;
+
+/** An entry to add, delete or look for: an object, or the text that `ipset save` writes (`10.0.0.1,tcp:80`). */
+export type EntryInput<T extends SetType> = EntryOf[T] | string;
+
+/** An entry as it was listed: the object, with the canonical text that `ipset save` prints. */
+export type Entry<T extends SetType> = EntryOf[T];
+
+/** Options of `create` for the types above. */
+export interface CreateOptions<T extends SetType = SetType> {
+  /** Hash types; default `inet`. */
+  readonly family?: T extends 'bitmap:port' ? never : Family;
+  /** Hash types: initial size, rounded up to a power of two, at least 64; default 1024. */
+  readonly hashSize?: number;
+  /** Hash types: most entries; default 65 536. */
+  readonly maxElements?: number;
+  /** `bitmap:port`: first and last port, inclusive; required there. */
+  readonly range?: T extends 'bitmap:port' ? readonly [number, number] : never;
+}
+
+/** Parameters of a set as the kernel reports them. */
+export interface SetHeader<T extends SetType = SetType> {
+  readonly name: string;
+  readonly type: T;
+  /** Undefined for types without a family (`bitmap:port`). */
+  readonly family?: Family;
+  readonly revision: number;
+  readonly hashSize?: number;
+  readonly maxElements?: number;
+  readonly range?: readonly [number, number];
+  /** Firewall rules and `list:set` members that name it. */
+  readonly references: number;
+  /** Bytes. */
+  readonly memorySize: number;
+  readonly elements: number;
+}
+
+/** An entry that was refused. */
+export interface EntryFailure {
+  /** Index in the input. */
+  readonly index: number;
+  /** The entry as text. */
+  readonly entry: string;
+  readonly error: NetlinkError;
+}
+
+/** Options of bulk changes. */
+export interface BulkOptions extends CallOptions {
+  /** Adding what is there, or deleting what is not, is fine. Default true for bulk calls. */
+  readonly exist?: boolean;
+  /** `stop` (default): the first refusal ends the call with an error; what was before it stays. `continue` collects refusals. */
+  readonly onError?: 'stop' | 'continue';
+  /** Called after each chunk with the number of entries settled so far. */
+  readonly onProgress?: (settled: number) => void;
+}
+
+/** What a bulk change did. */
+export interface BulkResult {
+  /** Entries that the kernel accepted (with `exist`, those that were there already included). */
+  readonly applied: number;
+  /** With `onError: 'continue'`: the refused ones, in order. */
+  readonly failures: readonly EntryFailure[];
+}
+
+/** A set by name, with what its header said when it was opened. Verbs go by name, as the kernel does. */
+export interface IPSet<T extends SetType = SetType> {
+  readonly name: string;
+  readonly type: T;
+  readonly header: SetHeader<T>;
+  /** True when it was added, false when it was there. @throws SetFullError, NotFoundError (the set), ValidationError. */
+  add(entry: EntryInput<T>, options?: CallOptions): Promise<boolean>;
+  /** True when it was deleted, false when it was not there. */
+  delete(entry: EntryInput<T>, options?: CallOptions): Promise<boolean>;
+  /** True when the set matches the entry. */
+  has(entry: EntryInput<T>, options?: CallOptions): Promise<boolean>;
+  /**
+   * Add many, pipelined, in chunks; never holds the event loop long, so any iterable will do. Not atomic: earlier entries stay.
+   * @throws NetlinkError with `position` and `applied` at the first refusal, unless `onError` is `continue`; ValidationError with
+   * the path `[index]…` for malformed input (entries of earlier chunks stay).
+   */
+  addAll(
+    entries: Iterable<EntryInput<T>> | AsyncIterable<EntryInput<T>>,
+    options?: BulkOptions,
+  ): Promise<BulkResult>;
+  deleteAll(
+    entries: Iterable<EntryInput<T>> | AsyncIterable<EntryInput<T>>,
+    options?: BulkOptions,
+  ): Promise<BulkResult>;
+  /** All entries, in the kernel's order (unstable for hashes), complete whatever the size. */
+  entries(options?: CallOptions): AsyncIterable<Entry<T>>;
+  /** All entries as canonical text, sorted. */
+  texts(options?: CallOptions): Promise<string[]>;
+  /** Number of entries, from a fresh header. */
+  size(options?: CallOptions): Promise<number>;
+  flush(options?: CallOptions): Promise<void>;
+  /** @throws BusyError while a rule or a list refers to it. */
+  destroy(options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
+  [Symbol.asyncIterator](): AsyncIterator<Entry<T>>;
+}
+
+/** A set with its entries as canonical text; what plans compare. */
+export interface SetSnapshot {
+  readonly header: SetHeader;
+  readonly entries: readonly string[];
+}
+
+/** The sets of one network namespace. */
+export interface Ipset {
+  /** Versions of the kernel's ipset protocol. */
+  protocol(options?: CallOptions): Promise<{ readonly current: number; readonly minimum: number }>;
+  /** Create a set; it must be new. @throws AlreadyExistsError, UnsupportedError when the kernel lacks the type, ValidationError. */
+  create<T extends SetType>(
+    name: string,
+    type: T,
+    options?: CreateOptions<T> & CallOptions,
+  ): Promise<IPSet<T>>;
+  /**
+   * Create it, or check that what exists has this type, family and range (the kernel itself does not compare the family).
+   * @throws SetTypeMismatchError
+   */
+  ensure<T extends SetType>(
+    name: string,
+    type: T,
+    options?: CreateOptions<T> & CallOptions,
+  ): Promise<{ readonly set: IPSet<T>; readonly created: boolean }>;
+  /** Undefined when there is none of this name. @throws SetTypeMismatchError when `type` is given and differs. */
+  get<T extends SetType = SetType>(
+    name: string,
+    type?: T,
+    options?: CallOptions,
+  ): Promise<IPSet<T> | undefined>;
+  /** Headers of all sets of known types, sorted by name; no entries. */
+  list(options?: CallOptions & { readonly prefix?: string }): Promise<IPSet[]>;
+  /** Sets with their entries, in one listing. */
+  snapshot(options?: CallOptions & { readonly prefix?: string }): Promise<SetSnapshot[]>;
+  /** @throws BusyError, NotFoundError. False only with `ifExists`. */
+  destroy(name: string, options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
+  flush(name: string, options?: CallOptions): Promise<void>;
+  rename(from: string, to: string, options?: CallOptions): Promise<void>;
+  /** Exchange contents; references stay with the names. Atomic for users of the sets. */
+  swap(a: string, b: string, options?: CallOptions): Promise<void>;
+  /** System calls and messages so far; zeros before first use. */
+  counters(): ChannelCounters;
+}

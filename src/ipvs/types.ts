@@ -1,0 +1,304 @@
+import type { Family } from '../net/address.js';
+import type { Protocol } from '../net/protocol.js';
+import type { CallOptions, ChannelCounters } from '../netlink/types.js';
+import type { NetlinkError } from '../errors.js';
+
+/**
+ * Identity of a virtual server as text: `tcp://10.0.0.1:80`, `udp://[2001:db8::1]:53`, `sctp://…`, and for servers by firewall
+ * mark `fwmark://7` (IPv4) and `fwmark6://7` (IPv6). Canonical: lower case, RFC 5952 addresses.
+ */
+export type VirtualServerUrl = `${Protocol}://${string}` | `fwmark://${string}` | `fwmark6://${string}`;
+
+/** Identity of a virtual server by address. */
+export interface AddressIdentity {
+  readonly protocol: Protocol;
+  readonly address: string;
+  /** 0 means all ports and is useful for persistent servers only. */
+  readonly port: number;
+}
+
+/** Identity of a virtual server by firewall mark. */
+export interface FwmarkIdentity {
+  /** 1 to 2^32-1; the kernel takes 0 for an address. */
+  readonly fwmark: number;
+  /** Default `inet`. */
+  readonly family?: Family;
+}
+
+/** Whatever names a virtual server: a URL in any spelling, an identity, or a {@link VirtualServer}. */
+export type VirtualServerRef = string | AddressIdentity | FwmarkIdentity | { readonly url: VirtualServerUrl };
+
+/** Schedulers of the kernel; any other name is passed on and the kernel asked for its module `ip_vs_NAME`. */
+export type Scheduler =
+  | 'rr'
+  | 'wrr'
+  | 'lc'
+  | 'wlc'
+  | 'lblc'
+  | 'lblcr'
+  | 'dh'
+  | 'sh'
+  | 'sed'
+  | 'nq'
+  | 'fo'
+  | 'ovf'
+  | 'mh'
+  | 'twos'
+  | 'none'
+  | (string & {});
+
+/** Meaning of a scheduler's flag bits; `sh` and `mh` know `fallback` (0x8) and `port` (0x10). `raw` adds any of 0x8, 0x10, 0x20. */
+export interface SchedulerFlags {
+  readonly fallback?: boolean;
+  readonly port?: boolean;
+  readonly raw?: number;
+}
+
+/** Persistence: a client keeps its real server for `timeout` seconds. */
+export interface Persistence {
+  /** Seconds, 1 to 2 678 400 (31 days). */
+  readonly timeout: number;
+  /** Granularity: dotted mask for IPv4 (default `255.255.255.255`), prefix length 1–128 for IPv6 (default 128). */
+  readonly netmask?: string | number;
+  /** Persistence engine (`sip`); none when absent. */
+  readonly engine?: string;
+}
+
+/** What can be chosen of a virtual server besides its identity. Everything has a default; see each. */
+export interface VirtualServerAttributes {
+  /** Default `wlc`, as ipvsadm. */
+  readonly scheduler?: Scheduler;
+  /** Default none. */
+  readonly schedulerFlags?: SchedulerFlags;
+  /** Default false: no persistence. */
+  readonly persistence?: Persistence | false;
+  /** One-packet scheduling, for UDP. Default false. */
+  readonly onePacket?: boolean;
+}
+
+/** How packets reach a real server. Input also takes `nat`/`masquerade`, `direct`/`gate`/`route`, `ipip`. */
+export type Forwarding = 'masq' | 'local' | 'tunnel' | 'dr' | 'bypass';
+
+/** Encapsulation of `forwarding: 'tunnel'` (Linux 5.2; checksum flags 5.3). */
+export interface Tunnel {
+  readonly type: 'ipip' | 'gue' | 'gre';
+  /** UDP port of GUE, 1–65535. */
+  readonly port?: number;
+  /** Default `none`. */
+  readonly checksum?: 'none' | 'csum' | 'remcsum';
+}
+
+/** What can be chosen of a real server besides its identity. */
+export interface RealServerAttributes {
+  /** 0 to 2^31-1; 0 takes no new connections. Default 1. */
+  readonly weight?: number;
+  /** Default `masq`. */
+  readonly forwarding?: Forwarding;
+  /** Only with `forwarding: 'tunnel'`; default ipip. */
+  readonly tunnel?: Tunnel;
+  /** Connections from which on the server is overloaded; 0 = no limit (default). */
+  readonly upperThreshold?: number;
+  /** Connections below which it is available again; 0 = three quarters of the upper one (default). */
+  readonly lowerThreshold?: number;
+}
+
+/** Identity of a real server within its virtual server. */
+export interface RealServerIdentity {
+  readonly address: string;
+  /** Default: the port of the virtual server. */
+  readonly port?: number;
+}
+
+/** Whatever names a real server: `10.244.1.7:8080`, `[2001:db8::7]:8080`, or an object with address and port. */
+export type RealServerRef = string | RealServerIdentity;
+
+/** A real server to add: a name, or identity and attributes in one object. */
+export type RealServerSpec = string | (RealServerIdentity & RealServerAttributes);
+
+/** A virtual server to program with its real servers; the unit of `ensure` and of desired state. */
+export interface VirtualServerSpec extends VirtualServerAttributes {
+  readonly url: VirtualServerUrl;
+  readonly realServers?: readonly RealServerSpec[];
+}
+
+/** Counters since creation or the last zeroing, and rates over the last seconds. `number` by default, `bigint` on request. */
+export interface Stats<N extends number | bigint = number> {
+  readonly connections: N;
+  readonly packetsIn: N;
+  readonly packetsOut: N;
+  readonly bytesIn: N;
+  readonly bytesOut: N;
+  /** Per second. */
+  readonly rate: {
+    readonly connections: N;
+    readonly packetsIn: N;
+    readonly packetsOut: N;
+    readonly bytesIn: N;
+    readonly bytesOut: N;
+  };
+}
+
+/** A real server as the kernel had it when it was read. */
+export interface RealServerState {
+  readonly address: string;
+  readonly family: Family;
+  readonly port: number;
+  readonly weight: number;
+  readonly forwarding: Forwarding;
+  /** Only with `forwarding: 'tunnel'`. */
+  readonly tunnel?: Tunnel;
+  readonly upperThreshold: number;
+  readonly lowerThreshold: number;
+  readonly activeConnections: number;
+  readonly inactiveConnections: number;
+  readonly persistentConnections: number;
+  readonly stats: Stats;
+}
+
+/** A virtual server as the kernel had it when it was read. */
+export interface VirtualServerState {
+  readonly url: VirtualServerUrl;
+  readonly family: Family;
+  /** Absent for servers by firewall mark. */
+  readonly protocol?: Protocol;
+  readonly address?: string;
+  readonly port?: number;
+  /** Only for servers by firewall mark. */
+  readonly fwmark?: number;
+  readonly scheduler: Scheduler;
+  readonly schedulerFlags: SchedulerFlags;
+  /** The kernel's flag word without the internal hashed bit (0x2). */
+  readonly flags: number;
+  readonly persistence: Persistence | false;
+  readonly onePacket: boolean;
+  readonly stats: Stats;
+}
+
+/** A real server handle: its state, and verbs. Verbs address the server by identity; the state is a snapshot. */
+export interface RealServer extends RealServerState {
+  readonly virtualServer: VirtualServerUrl;
+  /** Change attributes; those omitted keep their value (read, merge, write). Resolves with the new state. */
+  set(patch: RealServerAttributes, options?: CallOptions): Promise<RealServer>;
+  /** Remove it. False only with `ifExists`, when it was gone already. */
+  remove(options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
+}
+
+/** A virtual server handle: its state, its real servers where they were read, and verbs. */
+export interface VirtualServer extends VirtualServerState {
+  /** Sorted by family, address, port. Empty when the listing was asked without them. */
+  readonly realServers: readonly RealServer[];
+  /** Add a real server; it must be new. @throws AlreadyExistsError */
+  add(realServer: RealServerSpec, options?: CallOptions): Promise<RealServer>;
+  /** Change attributes of this server; those omitted keep their value. Connections survive. */
+  set(patch: VirtualServerAttributes, options?: CallOptions): Promise<VirtualServer>;
+  /** Read it again. @throws NotFoundError */
+  refresh(options?: CallOptions): Promise<VirtualServer>;
+  /** Remove it with its real servers. */
+  remove(options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
+}
+
+/** One operation of a batch. Real servers are named by the virtual server and their own identity. */
+export type IpvsOperation =
+  | {
+      readonly op: 'add' | 'set';
+      readonly virtualServer: VirtualServerRef;
+      readonly attributes?: VirtualServerAttributes;
+    }
+  | { readonly op: 'remove'; readonly virtualServer: VirtualServerRef }
+  | {
+      readonly op: 'addReal' | 'setReal';
+      readonly virtualServer: VirtualServerRef;
+      readonly realServer: RealServerSpec;
+    }
+  | {
+      readonly op: 'removeReal';
+      readonly virtualServer: VirtualServerRef;
+      readonly realServer: RealServerRef;
+    };
+
+/** What became of one operation of a batch. */
+export interface BatchItem<Operation> {
+  readonly operation: Operation;
+  /** `unknown`: the kernel dropped its answer; read the state again. `skipped`: not tried, because an earlier one failed. */
+  readonly status: 'done' | 'failed' | 'skipped' | 'unknown';
+  readonly error?: NetlinkError;
+}
+
+/** What became of a batch: ordered, pipelined, not atomic. */
+export interface BatchResult<Operation> {
+  /** True when every operation was done. */
+  readonly ok: boolean;
+  readonly done: number;
+  readonly failed: number;
+  /** One per operation, in order. */
+  readonly items: readonly BatchItem<Operation>[];
+}
+
+/** Options of a batch. */
+export interface BatchOptions extends CallOptions {
+  /** `continue` (default) tries every operation; `stop` skips what follows the first failure (one message per send: slower). */
+  readonly onError?: 'stop' | 'continue';
+}
+
+/** Version of the module and size of its connection table. */
+export interface IpvsInfo {
+  /** `1.2.1` */
+  readonly version: string;
+  readonly connectionTableSize: number;
+}
+
+/** Connection timeouts of the network namespace, in seconds. */
+export interface IpvsTimeouts {
+  /** Established TCP; default 900. */
+  readonly tcp: number;
+  /** TCP after FIN; default 120. */
+  readonly tcpFin: number;
+  /** UDP; default 300. */
+  readonly udp: number;
+}
+
+/** The IPVS table of one network namespace. */
+export interface Ipvs {
+  info(options?: CallOptions): Promise<IpvsInfo>;
+  timeouts(options?: CallOptions): Promise<IpvsTimeouts>;
+  /** Change timeouts; those omitted (or 0, which the kernel reads as "keep") stay. */
+  setTimeouts(timeouts: Partial<IpvsTimeouts>, options?: CallOptions): Promise<void>;
+  /** Add a virtual server; it must be new. @throws AlreadyExistsError, UnsupportedError for a scheduler without module. */
+  add(
+    server: VirtualServerRef,
+    attributes?: VirtualServerAttributes,
+    options?: CallOptions,
+  ): Promise<VirtualServer>;
+  /** Change a virtual server; attributes omitted keep their value (read, merge, write). @throws NotFoundError */
+  set(
+    server: VirtualServerRef,
+    patch: VirtualServerAttributes,
+    options?: CallOptions,
+  ): Promise<VirtualServer>;
+  /**
+   * Make it so: add the virtual server or change what differs, and the same for the real servers given (those not given are left
+   * alone; absent `realServers` leaves all alone). Writes nothing when nothing differs.
+   */
+  ensure(
+    spec: VirtualServerSpec,
+    options?: CallOptions,
+  ): Promise<{ readonly server: VirtualServer; readonly changed: false | 'added' | 'changed' }>;
+  /** Remove a virtual server with its real servers. False only with `ifExists`. @throws NotFoundError */
+  remove(server: VirtualServerRef, options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
+  /** Undefined when absent. */
+  get(
+    server: VirtualServerRef,
+    options?: CallOptions & { readonly realServers?: boolean },
+  ): Promise<VirtualServer | undefined>;
+  /**
+   * All virtual servers, sorted by family, protocol, address, port, then firewall marks. De-duplicated by key; under concurrent
+   * writers a listing is approximate (the kernel resumes by position and marks nothing).
+   */
+  list(options?: CallOptions & { readonly realServers?: boolean }): Promise<VirtualServer[]>;
+  /** Remove all virtual servers of the namespace, whoever made them. */
+  flush(options?: CallOptions): Promise<void>;
+  /** Ordered and pipelined, not atomic, with a result per operation. Input errors throw before anything is sent. */
+  batch(operations: Iterable<IpvsOperation>, options?: BatchOptions): Promise<BatchResult<IpvsOperation>>;
+  /** System calls and messages so far; zeros before first use. */
+  counters(): ChannelCounters;
+}

@@ -1,0 +1,103 @@
+import type { Family } from '../net/address.js';
+import type { CallOptions } from '../netlink/types.js';
+
+/** Tables that the KUBE chains live in. */
+export type TableName = 'nat' | 'filter';
+
+/** One argument of `-m set --match-set`: which side of the packet each dimension of the set is compared with. */
+export type SetDirection = 'src' | 'dst';
+
+/** A condition of a rule. Order is kept where iptables keeps it. */
+export type Match =
+  | { readonly match: 'source'; readonly cidr: string; readonly not?: boolean }
+  | { readonly match: 'destination'; readonly cidr: string; readonly not?: boolean }
+  | { readonly match: 'inInterface'; readonly name: string; readonly not?: boolean }
+  | { readonly match: 'protocol'; readonly protocol: 'tcp' | 'udp' | 'sctp' }
+  | { readonly match: 'comment'; readonly text: string }
+  | {
+      readonly match: 'set';
+      readonly set: string;
+      readonly directions: readonly SetDirection[];
+      readonly not?: boolean;
+    }
+  | { readonly match: 'mark'; readonly value: number; readonly mask: number; readonly not?: boolean }
+  | { readonly match: 'physdevIsIn'; readonly not?: boolean }
+  | {
+      readonly match: 'addrtype';
+      readonly side: SetDirection;
+      readonly type: 'LOCAL';
+      readonly not?: boolean;
+    }
+  | {
+      readonly match: 'conntrack';
+      readonly states: readonly ('NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID')[];
+    };
+
+/** What a rule does. */
+export type Target =
+  | { readonly target: 'jump'; readonly chain: string }
+  | { readonly target: 'accept' | 'drop' | 'return' }
+  | { readonly target: 'reject' }
+  | { readonly target: 'masquerade'; readonly randomFully?: boolean }
+  /** mark = (mark & ~mask) ^ value, as iptables' `--set-xmark value/mask`. */
+  | { readonly target: 'mark'; readonly value: number; readonly mask: number };
+
+/** A rule: all matches hold → the target. */
+export interface Rule {
+  readonly matches: readonly Match[];
+  readonly target: Target;
+}
+
+/** A chain of ours and its rules, in order. Writing it replaces its contents. */
+export interface Chain {
+  readonly table: TableName;
+  readonly name: string;
+  readonly rules: readonly Rule[];
+}
+
+/** A rule of ours in a base chain (PREROUTING, OUTPUT, POSTROUTING, INPUT, FORWARD) of others. */
+export interface Jump {
+  readonly table: TableName;
+  readonly from: string;
+  readonly rule: Rule;
+}
+
+/** The rules of one family: chains of ours and the jumps into them. Pure data; compared by meaning. */
+export interface RuleSet {
+  readonly family: Family;
+  readonly chains: readonly Chain[];
+  /** In the order in which they are to stand at the head of their base chain. */
+  readonly jumps: readonly Jump[];
+}
+
+/** How rules differ from what the kernel has. */
+export interface RulesDiff {
+  readonly family: Family;
+  /** Chains whose contents are to be (re)written, with their wanted rules. */
+  readonly write: readonly Chain[];
+  /** Jumps to insert. */
+  readonly addJumps: readonly Jump[];
+  /** Jumps of ours that are not wanted. */
+  readonly removeJumps: readonly Jump[];
+  /** Chains of ours that are not wanted. */
+  readonly removeChains: readonly { readonly table: TableName; readonly name: string }[];
+}
+
+/** The packet filter of one network namespace, through iptables-restore and iptables-save (argument vector and stdin, no shell). */
+export interface Rules {
+  /**
+   * Which of these chains exist, with their rules, and which jumps in base chains lead to them. Rules that the model cannot express
+   * are kept as text and never equal a wanted rule.
+   */
+  read(
+    family: Family,
+    chains: readonly { readonly table: TableName; readonly name: string }[],
+    options?: CallOptions,
+  ): Promise<RuleSet>;
+  /** Would the kernel take it? (`iptables-restore --test`; changes nothing.) @throws CommandError with the line. */
+  check(diff: RulesDiff, options?: CallOptions): Promise<void>;
+  /** Apply in one `iptables-restore --noflush` call: atomic per table, tables one after the other. @throws CommandError */
+  apply(diff: RulesDiff, options?: CallOptions): Promise<void>;
+  /** The text of all tables of a family, as iptables-save prints it (for people). */
+  save(family: Family, options?: CallOptions): Promise<string>;
+}

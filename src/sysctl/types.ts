@@ -1,0 +1,19 @@
+import type { CallOptions } from '../netlink/types.js';
+
+/** What writing one sysctl did. */
+export interface SysctlChange {
+  /** Dotted or slashed name as given: `net.ipv4.vs.conntrack`. */
+  readonly name: string;
+  /** What was there before; undefined when the kernel has no such entry. */
+  readonly before: string | undefined;
+  readonly after: string;
+  readonly changed: boolean;
+}
+
+/** Sysctls of one network namespace (files under /proc/sys/net, read and written inside that namespace). */
+export interface Sysctl {
+  /** Trimmed text; undefined when the kernel has no such entry. Names use dots or slashes; a slash keeps dots inside a part. */
+  get(name: string, options?: CallOptions): Promise<string | undefined>;
+  /** Write when different, and report what was there. @throws NotFoundError, PermissionError, InvalidArgumentError. */
+  set(name: string, value: string | number, options?: CallOptions): Promise<SysctlChange>;
+}
