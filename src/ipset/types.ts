@@ -136,6 +136,10 @@ export interface SetSnapshot {
 export interface Ipset {
   /** Versions of the kernel's ipset protocol. */
   protocol(options?: CallOptions): Promise<{ readonly current: number; readonly minimum: number }>;
+  /** Which set types the kernel offers, with the revisions of each; undefined for a type that it lacks. */
+  types(
+    options?: CallOptions,
+  ): Promise<Readonly<Record<SetType, { readonly min: number; readonly max: number } | undefined>>>;
   /** Create a set; it must be new. @throws AlreadyExistsError, UnsupportedError when the kernel lacks the type, ValidationError. */
   create<T extends SetType>(
     name: string,
