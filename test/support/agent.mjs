@@ -1,0 +1,117 @@
+/**
+ * A small program that lives inside one network namespace: it serves HTTP and UDP there and sends requests from there, as the
+ * parent process asks over Node's IPC. One long-lived process per namespace, because starting one per request would take most
+ * of the time in an emulated machine. Plain JavaScript, so that it starts without a compiler. It ends when its parent does.
+ *
+ * Messages in: { id, command, ...arguments }; out: { id, result } or { id, error }.
+ */
+import dgram from 'node:dgram';
+import http from 'node:http';
+import { clearTimeout, setTimeout } from 'node:timers';
+
+const name = process.argv[2] ?? 'unnamed';
+
+/** `::ffff:10.0.0.1` is how a dual-stack socket shows an IPv4 peer. */
+const plain = (address) => (address ?? '').replace(/^::ffff:/, '');
+
+/** Serves HTTP: every answer says who answered and which source address it saw. */
+function serveHttp({ port }) {
+  const server = http.createServer((request, response) => {
+    const body = JSON.stringify({
+      pod: name,
+      clientAddress: plain(request.socket.remoteAddress),
+      method: request.method,
+      path: request.url,
+    });
+    response.writeHead(200, { 'content-type': 'application/json', connection: 'close' });
+    response.end(body);
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, () => resolve(null));
+  });
+}
+
+/** Answers every datagram with the same facts; `path` is the datagram's text. */
+async function serveUdp({ port }) {
+  for (const type of ['udp4', 'udp6']) {
+    const socket = dgram.createSocket({ type, ipv6Only: type === 'udp6' });
+    socket.on('message', (message, from) => {
+      const answer = {
+        pod: name,
+        clientAddress: plain(from.address),
+        method: 'UDP',
+        path: message.toString(),
+      };
+      socket.send(JSON.stringify(answer), from.port, from.address);
+    });
+    await new Promise((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind(port, type === 'udp4' ? '0.0.0.0' : '::', resolve);
+    });
+  }
+  return null;
+}
+
+function httpOnce({ address, port, path, localAddress, timeout }) {
+  return new Promise((resolve) => {
+    const request = http.get(
+      { host: address, port, path, localAddress, agent: false, timeout, headers: { connection: 'close' } },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (part) => (body += part));
+        response.on('end', () => resolve(JSON.parse(body)));
+        response.on('error', (error) => resolve({ error: error.code ?? error.message }));
+      },
+    );
+    request.on('timeout', () =>
+      request.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })),
+    );
+    request.on('error', (error) => resolve({ error: error.code ?? error.message }));
+  });
+}
+
+function udpOnce({ address, port, path, localAddress, timeout }) {
+  return new Promise((resolve) => {
+    const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    let timer;
+    const settle = (answer) => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(answer);
+    };
+    timer = setTimeout(() => settle({ error: 'ETIMEDOUT' }), timeout);
+    socket.on('message', (message) => settle(JSON.parse(message.toString())));
+    socket.on('error', (error) => settle({ error: error.code ?? error.message }));
+    socket.bind({ address: localAddress }, () => {
+      // Connected, so that an ICMP refusal arrives as an error.
+      socket.connect(port, address, (error) => {
+        if (error) settle({ error: error.code ?? error.message });
+        else socket.send(path);
+      });
+    });
+  });
+}
+
+/** `count` requests one after the other, each over a connection (for UDP: a source port) of its own. */
+async function request({ protocol, count, ...rest }) {
+  const once = protocol === 'udp' ? udpOnce : httpOnce;
+  const answers = [];
+  for (let i = 0; i < count; i++) answers.push(await once(rest));
+  return answers;
+}
+
+const commands = { serveHttp, serveUdp, request };
+
+process.on('message', async ({ id, command, ...rest }) => {
+  try {
+    process.send({ id, result: await commands[command](rest) });
+  } catch (error) {
+    process.send({ id, error: error.message });
+  }
+});
+process.on('disconnect', () => process.exit(0));
+// An interrupt of the terminal goes to the whole group; the parent decides when this one ends.
+process.on('SIGINT', () => undefined);
+process.send({ id: 0, result: 'ready' });
