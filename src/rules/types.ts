@@ -7,10 +7,14 @@ export type TableName = 'nat' | 'filter';
 /** One argument of `-m set --match-set`: which side of the packet each dimension of the set is compared with. */
 export type SetDirection = 'src' | 'dst';
 
-/** A condition of a rule. Order is kept where iptables keeps it. */
+/**
+ * A condition of a rule. iptables keeps source, destination, incoming interface and protocol in fields of their own, at most one
+ * of each and in this order; the others keep the order in which they are given, since a cheap one can shield a dear one.
+ */
 export type Match =
   | { readonly match: 'source'; readonly cidr: string; readonly not?: boolean }
   | { readonly match: 'destination'; readonly cidr: string; readonly not?: boolean }
+  /** `cni0`, or `veth+` for every name that begins so. */
   | { readonly match: 'inInterface'; readonly name: string; readonly not?: boolean }
   | { readonly match: 'protocol'; readonly protocol: 'tcp' | 'udp' | 'sctp' }
   | { readonly match: 'comment'; readonly text: string }
@@ -31,7 +35,9 @@ export type Match =
   | {
       readonly match: 'conntrack';
       readonly states: readonly ('NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID')[];
-    };
+    }
+  /** What the model has no word for, as iptables-save printed it. Only read, never equal to anything. */
+  | { readonly match: 'raw'; readonly text: string };
 
 /** What a rule does. */
 export type Target =
@@ -40,7 +46,9 @@ export type Target =
   | { readonly target: 'reject' }
   | { readonly target: 'masquerade'; readonly randomFully?: boolean }
   /** mark = (mark & ~mask) ^ value, as iptables' `--set-xmark value/mask`. */
-  | { readonly target: 'mark'; readonly value: number; readonly mask: number };
+  | { readonly target: 'mark'; readonly value: number; readonly mask: number }
+  /** What the model has no word for, as iptables-save printed it; empty for a rule that only counts. Only read. */
+  | { readonly target: 'raw'; readonly text: string };
 
 /** A rule: all matches hold → the target. */
 export interface Rule {
@@ -75,7 +83,7 @@ export interface RulesDiff {
   readonly family: Family;
   /** Chains whose contents are to be (re)written, with their wanted rules. */
   readonly write: readonly Chain[];
-  /** Jumps to insert. */
+  /** Jumps to insert, in the order in which they are to stand at the head of their base chain. */
   readonly addJumps: readonly Jump[];
   /** Jumps of ours that are not wanted. */
   readonly removeJumps: readonly Jump[];

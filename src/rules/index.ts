@@ -1,0 +1,26 @@
+/**
+ * Rules of the packet filter as data: a typed model, iptables-restore and iptables-save text, differences, and the KUBE chains of
+ * the IPVS mode. Published as `ipvs/rules`.
+ */
+export { diffRules, isEmptyDiff, noRules } from './diff.js';
+export { formatRule, sameRule } from './iptables/rule.js';
+export { pickRuleSet, readSave, type SavedChain, type SavedTable } from './iptables/reader.js';
+export { restoreText, saveText } from './iptables/writer.js';
+export { classicRules } from './kube/classic.js';
+export type { KubeRulesInput } from './kube/input.js';
+export { KUBE_CHAINS, KUBE_SETS, type KubeSet, type KubeSetName, kubeSetName } from './kube/names.js';
+export {
+  createRules,
+  iptablesVersion,
+  type IptablesBackend,
+  type IptablesVersion,
+  type RulesOptions,
+} from './rules.js';
+export {
+  createRunner,
+  type CreateRunnerOptions,
+  type Runner,
+  type RunnerOptions,
+  type RunnerResult,
+} from './runner.js';
+export type * from './types.js';

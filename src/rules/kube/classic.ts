@@ -1,0 +1,164 @@
+import { ValidationError } from '../../errors.js';
+import { integerIn } from '../../net/number.js';
+import type { Chain, Jump, Match, Rule, RuleSet, TableName, Target } from '../types.js';
+import type { KubeRulesInput } from './input.js';
+import { KUBE_SETS, type KubeSetName, kubeSetName } from './names.js';
+
+/** The mark that the kubelet dropped (its iptablesDropBit, 15 by default). */
+const DROP_BIT = 15;
+
+const jumpTo = (chain: string): Target => ({ target: 'jump', chain });
+const comment = (text: string): Match => ({ match: 'comment', text });
+const rule = (target: Target, ...matches: readonly Match[]): Rule => ({ matches, target });
+
+const bit = (n: number): number => (1 << n) >>> 0;
+const setMark = (mark: number): Target => ({ target: 'mark', value: mark, mask: mark });
+
+const ACCEPT: Target = { target: 'accept' };
+const RETURN: Target = { target: 'return' };
+const MASQ = jumpTo('KUBE-MARK-MASQ');
+
+function jump(table: TableName, from: string, text: string, to: string): Jump {
+  return { table, from, rule: rule(jumpTo(to), comment(text)) };
+}
+
+/** How a packet is known not to come from a pod; undefined when the configuration does not say. */
+function notFromPod(input: KubeRulesInput): Match | undefined {
+  if (input.clusterCIDR !== undefined) return { match: 'source', cidr: input.clusterCIDR, not: true };
+  if (input.podInterface !== undefined) return { match: 'inInterface', name: input.podInterface, not: true };
+  return undefined;
+}
+
+/** A set test of this family, as a match of the rules. */
+type SetMatch = (name: KubeSetName) => Match;
+
+function nodePortRules(input: KubeRulesInput, set: SetMatch): { jumps: Rule[]; returns: Rule[] } {
+  const has = (name: KubeSetName): boolean => input.nonEmptySets.has(name);
+  // The bitmaps hold bare port numbers, and the kernel compares them with ports of TCP and UDP alike. The documented rule has no
+  // protocol, which does no harm while only one of the two is in use; with both, each rule must say which one it means.
+  const both = has('KUBE-NODE-PORT-TCP') && has('KUBE-NODE-PORT-UDP');
+  const tcp: Match[] = both ? [{ match: 'protocol', protocol: 'tcp' }] : [];
+  const udp: Match[] = both ? [{ match: 'protocol', protocol: 'udp' }] : [];
+  const kinds = [
+    { all: 'KUBE-NODE-PORT-TCP', local: 'KUBE-NODE-PORT-LOCAL-TCP', protocol: tcp },
+    { all: 'KUBE-NODE-PORT-UDP', local: 'KUBE-NODE-PORT-LOCAL-UDP', protocol: udp },
+    { all: 'KUBE-NODE-PORT-SCTP-HASH', local: 'KUBE-NODE-PORT-LOCAL-SCTP-HASH', protocol: [] },
+  ] as const;
+  const used = kinds.filter(({ all }) => has(all));
+  return {
+    jumps: used.map(({ all, protocol }) => rule(jumpTo('KUBE-NODE-PORT'), ...protocol, set(all))),
+    returns: used
+      .filter(({ local }) => has(local))
+      .map(({ local, protocol }) => rule(RETURN, ...protocol, set(local))),
+  };
+}
+
+function services(input: KubeRulesInput, set: SetMatch, nodePorts: readonly Rule[]): Rule[] {
+  const has = (name: KubeSetName): boolean => input.nonEmptySets.has(name);
+  const notPod = notFromPod(input);
+  const out: Rule[] = [];
+  const accepts: Rule[] = [];
+
+  if (has('KUBE-LOAD-BALANCER')) {
+    out.push(rule(jumpTo('KUBE-LOAD-BALANCER'), set('KUBE-LOAD-BALANCER')));
+    accepts.push(rule(ACCEPT, set('KUBE-LOAD-BALANCER')));
+  }
+  out.push(...nodePorts);
+  if (has('KUBE-CLUSTER-IP') && (input.masqueradeAll || notPod !== undefined)) {
+    const who = input.masqueradeAll || notPod === undefined ? [] : [notPod];
+    out.push(rule(MASQ, ...who, set('KUBE-CLUSTER-IP')));
+    accepts.unshift(rule(ACCEPT, set('KUBE-CLUSTER-IP')));
+  }
+  if (has('KUBE-EXTERNAL-IP')) {
+    const external = set('KUBE-EXTERNAL-IP');
+    out.push(
+      rule(MASQ, external),
+      // From other machines (through no bridge, behind which containers are, and not from the node itself): for the virtual
+      // server here. From anywhere else: only when the external IP is an address of this node.
+      rule(
+        ACCEPT,
+        external,
+        { match: 'physdevIsIn', not: true },
+        { match: 'addrtype', side: 'src', type: 'LOCAL', not: true },
+      ),
+      rule(ACCEPT, external, { match: 'addrtype', side: 'dst', type: 'LOCAL' }),
+    );
+  }
+  return [...out, ...accepts];
+}
+
+/**
+ * Rules of the classic profile: those of the five cases in the documentation of kube-proxy's IPVS mode (about Kubernetes 1.11 to
+ * 1.19), exactly, and their combination. Which cases apply follows from the sets that have members:
+ *
+ * 1. masqueradeAll and 2. cluster CIDR: KUBE-CLUSTER-IP.
+ * 3. LoadBalancer: KUBE-LOAD-BALANCER; source ranges: KUBE-LOAD-BALANCER-FW; Local policy: KUBE-LOAD-BALANCER-LOCAL.
+ * 4. NodePort: KUBE-NODE-PORT-TCP, -UDP, -SCTP-HASH; Local policy: the KUBE-NODE-PORT-LOCAL- ones.
+ * 5. External IP: KUBE-EXTERNAL-IP.
+ *
+ * In KUBE-SERVICES: load balancer, node ports, cluster IP, external IP, then what is accepted. Pure; only chains that something
+ * leads to are there. With `dropMarked`, a chain in the filter table drops what the source ranges refused (docs/rules.md).
+ * @throws ValidationError for a mark bit that is out of range or taken by dropping, or a clusterCIDR of the other family.
+ */
+export function classicRules(input: KubeRulesInput): RuleSet {
+  const { family } = input;
+  const has = (name: KubeSetName): boolean => input.nonEmptySets.has(name);
+  const set: SetMatch = (name) => ({
+    match: 'set',
+    set: kubeSetName(name, family),
+    directions: KUBE_SETS[name].directions,
+  });
+  const masquerade = bit(integerIn(input.masqueradeBit, 0, 31, 'masqueradeBit'));
+  const dropped = bit(DROP_BIT);
+  const firewall = has('KUBE-LOAD-BALANCER') && has('KUBE-LOAD-BALANCER-FW');
+  if (firewall && masquerade === dropped) {
+    throw new ValidationError('masqueradeBit', `a bit other than ${DROP_BIT}, which means drop`, DROP_BIT);
+  }
+
+  const chains: Chain[] = [];
+  const nat = (name: string, ...rules: readonly Rule[]): void =>
+    void chains.push({ table: 'nat', name, rules });
+  const nodePorts = nodePortRules(input, set);
+
+  nat('KUBE-SERVICES', ...services(input, set, nodePorts.jumps));
+  nat(
+    'KUBE-POSTROUTING',
+    rule({ target: 'masquerade' }, comment('kubernetes service traffic requiring SNAT'), {
+      match: 'mark',
+      value: masquerade,
+      mask: masquerade,
+    }),
+    rule({ target: 'masquerade' }, set('KUBE-LOOP-BACK')),
+  );
+  if (nodePorts.jumps.length > 0) nat('KUBE-NODE-PORT', ...nodePorts.returns, rule(MASQ));
+  if (has('KUBE-LOAD-BALANCER')) {
+    nat(
+      'KUBE-LOAD-BALANCER',
+      ...(firewall ? [rule(jumpTo('KUBE-FIREWALL'), set('KUBE-LOAD-BALANCER-FW'))] : []),
+      ...(has('KUBE-LOAD-BALANCER-LOCAL') ? [rule(RETURN, set('KUBE-LOAD-BALANCER-LOCAL'))] : []),
+      rule(MASQ),
+    );
+  }
+  if (firewall) {
+    nat('KUBE-FIREWALL', rule(RETURN, set('KUBE-LOAD-BALANCER-SOURCE-CIDR')), rule(jumpTo('KUBE-MARK-DROP')));
+  }
+  nat('KUBE-MARK-MASQ', rule(setMark(masquerade)));
+  if (firewall) nat('KUBE-MARK-DROP', rule(setMark(dropped)));
+
+  const jumps = [
+    jump('nat', 'PREROUTING', 'kubernetes service portals', 'KUBE-SERVICES'),
+    jump('nat', 'OUTPUT', 'kubernetes service portals', 'KUBE-SERVICES'),
+    jump('nat', 'POSTROUTING', 'kubernetes postrouting rules', 'KUBE-POSTROUTING'),
+  ];
+  if (firewall && input.dropMarked === true) {
+    const name = 'KUBE-PROXY-FIREWALL';
+    chains.push({
+      table: 'filter',
+      name,
+      rules: [rule({ target: 'drop' }, { match: 'mark', value: dropped, mask: dropped })],
+    });
+    for (const from of ['INPUT', 'FORWARD', 'OUTPUT'])
+      jumps.push(jump('filter', from, 'kube-proxy firewall rules', name));
+  }
+  return { family, chains, jumps };
+}

@@ -1,0 +1,101 @@
+import type { Family } from '../net/address.js';
+import type { CallOptions } from '../netlink/types.js';
+import { isEmptyDiff } from './diff.js';
+import { pickRuleSet, readSave, unreadableTables } from './iptables/reader.js';
+import { restoreText } from './iptables/writer.js';
+import { commandError, type Runner, type RunnerResult } from './runner.js';
+import { CommandError } from '../errors.js';
+import type { Rules } from './types.js';
+
+/** Which kernel interface the iptables tools use. A machine can have both; rules made by one are not seen by the other. */
+export type IptablesBackend = 'nft' | 'legacy';
+
+/** Options of {@link createRules}. */
+export interface RulesOptions {
+  /** Default: what `iptables` is on this machine (update-alternatives decides on Debian). */
+  readonly backend?: IptablesBackend;
+}
+
+const toolName = (
+  family: Family,
+  backend: IptablesBackend | undefined,
+  suffix: '' | '-restore' | '-save',
+): string =>
+  `${family === 'inet' ? 'iptables' : 'ip6tables'}${backend === undefined ? '' : `-${backend}`}${suffix}`;
+
+/** What `iptables --version` says. */
+export interface IptablesVersion {
+  /** `1.8.9` */
+  readonly version: string;
+  /** Versions before 1.8 know only `legacy` and do not name it. */
+  readonly backend: IptablesBackend;
+}
+
+/** Version and kernel interface of the iptables tools of a family. @throws CommandError when they are missing. */
+export async function iptablesVersion(
+  runner: Runner,
+  family: Family,
+  options: RulesOptions & CallOptions = {},
+): Promise<IptablesVersion> {
+  const argv = [toolName(family, options.backend, ''), '--version'];
+  const result = await runner.run(argv, pickSignal(options));
+  const match = /\bv(\d+(?:\.\d+)*)(?: \((\w+)\))?/.exec(result.stdout);
+  if (result.exitCode !== 0 || match?.[1] === undefined) throw commandError(argv, result);
+  return { version: match[1], backend: match[2] === 'nf_tables' ? 'nft' : 'legacy' };
+}
+
+const pickSignal = (options: CallOptions | undefined): { signal?: AbortSignal } =>
+  options?.signal === undefined ? {} : { signal: options.signal };
+
+/**
+ * The packet filter through iptables-restore and iptables-save. Every call starts one program; nothing is cached. Concurrent
+ * calls are safe: `-w` waits for the lock that the legacy tools share, and the nft ones retry by themselves.
+ */
+export function createRules(runner: Runner, options: RulesOptions = {}): Rules {
+  const { backend } = options;
+
+  const save = async (family: Family, call: CallOptions | undefined): Promise<string> => {
+    const argv = [toolName(family, backend, '-save')];
+    const result = await runner.run(argv, pickSignal(call));
+    if (result.exitCode !== 0) throw commandError(argv, result);
+    return result.stdout;
+  };
+
+  const restore = async (
+    family: Family,
+    flags: readonly string[],
+    stdin: string,
+    call: CallOptions | undefined,
+  ): Promise<RunnerResult> => {
+    const argv = [toolName(family, backend, '-restore'), '--noflush', '-w', ...flags];
+    const result = await runner.run(argv, { stdin, ...pickSignal(call) });
+    if (result.exitCode !== 0) throw commandError(argv, result, stdin);
+    return result;
+  };
+
+  return {
+    read: async (family, chains, call) => {
+      const text = await save(family, call);
+      const unreadable = unreadableTables(text).filter((line) =>
+        chains.some((chain) => line.includes(`\`${chain.table}'`)),
+      );
+      if (unreadable.length > 0) {
+        // To go on would mean to take our chains for missing.
+        throw new CommandError({
+          argv: [toolName(family, backend, '-save')],
+          exitCode: 0,
+          stderr: unreadable.join('\n'),
+          hint: 'something used nft directly on a table of iptables; move those rules to a table of their own',
+        });
+      }
+      return pickRuleSet(readSave(text, family), family, chains);
+    },
+    check: async (diff, call) => {
+      if (!isEmptyDiff(diff)) await restore(diff.family, ['--test'], restoreText(diff), call);
+    },
+    apply: async (diff, call) => {
+      if (!isEmptyDiff(diff)) await restore(diff.family, [], restoreText(diff), call);
+    },
+    save,
+  };
+}

@@ -1,0 +1,252 @@
+import { spawnSync } from 'node:child_process';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { diffRules, isEmptyDiff, noRules } from '../../src/rules/diff.js';
+import { restoreText } from '../../src/rules/iptables/writer.js';
+import { classicRules } from '../../src/rules/kube/classic.js';
+import { KUBE_CHAINS, KUBE_SETS, kubeSetName, type KubeSetName } from '../../src/rules/kube/names.js';
+import { createRules, type IptablesBackend, iptablesVersion } from '../../src/rules/rules.js';
+import { createRunner, type Runner } from '../../src/rules/runner.js';
+import type { Family } from '../../src/net/address.js';
+import type { Rules, RuleSet } from '../../src/rules/types.js';
+import { describeKernel } from '../support/backends.js';
+import { makeNetns, type TestNetns } from '../support/netns.js';
+import { rejection } from '../support/rejection.js';
+import { CLASSIC_CASES, COMBINED_CASES } from '../unit/rules/cases.js';
+
+const tool = (family: Family, backend: IptablesBackend): string =>
+  `${family === 'inet' ? 'iptables' : 'ip6tables'}-${backend}`;
+
+/** Why this machine cannot use a back end: each match and target of the rules is tried once, in a namespace of its own. */
+function unusable(backend: IptablesBackend): string | undefined {
+  const pieces = [
+    '-m comment --comment probe -j ACCEPT',
+    '-m mark --mark 0x1/0x1 -j ACCEPT',
+    '-m physdev ! --physdev-is-in -j ACCEPT',
+    '-m addrtype --dst-type LOCAL -j ACCEPT',
+    '-j MARK --set-xmark 0x1/0x1',
+  ];
+  for (const piece of pieces) {
+    const { status, stderr, error } = spawnSync(
+      'unshare',
+      ['--net', `${tool('inet', backend)}-restore`, '--noflush'],
+      { input: `*nat\n:PROBE - [0:0]\n-A PROBE ${piece}\nCOMMIT\n`, encoding: 'utf8' },
+    );
+    if (status !== 0) return `${backend}: "${piece}" is refused: ${error?.message ?? stderr.trim()}`;
+  }
+  return undefined;
+}
+
+/** iptables-save without remarks and with counters at zero. */
+const plain = (text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => !line.startsWith('#'))
+    .join('\n')
+    .replaceAll(/\[\d+:\d+\]/g, '[0:0]');
+
+async function createSets(netns: TestNetns, family: Family): Promise<void> {
+  const create = (Object.keys(KUBE_SETS) as KubeSetName[]).map((name) => {
+    const { type } = KUBE_SETS[name];
+    return `create ${kubeSetName(name, family)} ${type} ${type === 'bitmap:port' ? 'range 0-65535' : `family ${family}`}`;
+  });
+  await netns.run(['ipset', 'restore'], { stdin: `${create.join('\n')}\n` });
+}
+
+describeKernel(['rules', 'ipset'], 'rules in the kernel', () => {
+  let netns: TestNetns;
+  let runner: Runner;
+  beforeEach(async () => {
+    netns = await makeNetns('rules');
+    runner = createRunner({ netnsPath: netns.path });
+    await createSets(netns, 'inet');
+    await createSets(netns, 'inet6');
+  });
+  afterEach(() => netns.remove());
+
+  describe.each(['nft', 'legacy'] as const)('%s', (backend) => {
+    const reason = unusable(backend);
+    if (reason !== undefined) {
+      it.skip(`skipped: ${reason}`, () => undefined);
+      return;
+    }
+    const rules = (): Rules => createRules(runner, { backend });
+    const install = (wanted: RuleSet): Promise<void> =>
+      rules().apply(diffRules(wanted, noRules(wanted.family)));
+
+    it('is the back end that the tool says it is', async () => {
+      expect(await iptablesVersion(runner, 'inet', { backend })).toMatchObject({ backend });
+    });
+
+    it.each([...CLASSIC_CASES, ...COMBINED_CASES])(
+      'prints $name as written in the golden file',
+      async ({ name, input }) => {
+        await install(classicRules(input));
+        const { stdout } = await netns.run([`${tool(input.family, backend)}-save`]);
+        await expect(plain(stdout)).toMatchFileSnapshot(`../golden/rules/${name}.save`);
+      },
+    );
+
+    it.each([...CLASSIC_CASES, ...COMBINED_CASES])(
+      'reads $name back as what was wanted',
+      async ({ input }) => {
+        const wanted = classicRules(input);
+        await install(wanted);
+        const actual = await rules().read(input.family, KUBE_CHAINS);
+        expect(isEmptyDiff(diffRules(wanted, actual))).toBe(true);
+        expect(actual.chains.map((chain) => chain.name).sort()).toEqual(
+          wanted.chains.map((chain) => chain.name).sort(),
+        );
+      },
+    );
+
+    it('changes from every case to every other and to nothing, touching nobody else', async () => {
+      const save = async (): Promise<string> => plain(await rules().save('inet'));
+      await netns.run([`${tool('inet', backend)}-restore`, '--noflush'], {
+        stdin: [
+          '*nat',
+          ':OTHERS - [0:0]',
+          '-A OTHERS -p tcp -m tcp --dport 8443 -j RETURN',
+          '-A PREROUTING -m comment --comment "not ours" -j OTHERS',
+          'COMMIT',
+          '*filter',
+          '-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT',
+          'COMMIT\n',
+        ].join('\n'),
+      });
+      const before = await save();
+      const cases = [...CLASSIC_CASES, ...COMBINED_CASES.filter(({ input }) => input.family === 'inet')];
+      for (const { input } of [...cases, ...[...cases].reverse()]) {
+        const wanted = classicRules(input);
+        await rules().apply(diffRules(wanted, await rules().read('inet', KUBE_CHAINS)));
+        expect(isEmptyDiff(diffRules(wanted, await rules().read('inet', KUBE_CHAINS)))).toBe(true);
+      }
+      await rules().apply(diffRules(noRules('inet'), await rules().read('inet', KUBE_CHAINS)));
+      expect(await save()).toBe(before);
+    });
+
+    it('puts jumps at the head of the base chain, in their order, before rules of others', async () => {
+      await netns.run([tool('inet', backend), '-A', 'INPUT', '-p', 'tcp', '--dport', '22', '-j', 'ACCEPT']);
+      const chain = (name: string): RuleSet['chains'][number] => ({ table: 'filter', name, rules: [] });
+      const jump = (to: string): RuleSet['jumps'][number] => ({
+        table: 'filter',
+        from: 'INPUT',
+        rule: { matches: [], target: { target: 'jump', chain: to } },
+      });
+      await install({
+        family: 'inet',
+        chains: [chain('FIRST'), chain('SECOND')],
+        jumps: [jump('FIRST'), jump('SECOND')],
+      });
+      const { stdout } = await netns.run([tool('inet', backend), '-S', 'INPUT']);
+      expect(stdout.trim().split('\n')).toEqual([
+        '-P INPUT ACCEPT',
+        '-A INPUT -j FIRST',
+        '-A INPUT -j SECOND',
+        '-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT',
+      ]);
+    });
+
+    it('removes a second copy of a jump, and jumps of another form', async () => {
+      const wanted = classicRules(CLASSIC_CASES[0]!.input);
+      await install(wanted);
+      await netns.run([`${tool('inet', backend)}-restore`, '--noflush'], {
+        stdin: [
+          '*nat',
+          '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES',
+          '-A PREROUTING -m limit --limit 5/min -m comment --comment "it\'s \\"old\\"" -j KUBE-SERVICES',
+          '-A PREROUTING -p icmp -m icmp --icmp-type 8 -g KUBE-SERVICES',
+          'COMMIT\n',
+        ].join('\n'),
+      });
+      const diff = diffRules(wanted, await rules().read('inet', KUBE_CHAINS));
+      expect(diff.removeJumps).toHaveLength(3);
+      await rules().apply(diff);
+      const { stdout } = await netns.run([tool('inet', backend), '-t', 'nat', '-S', 'PREROUTING']);
+      expect(stdout.trim().split('\n')).toEqual([
+        '-P PREROUTING ACCEPT',
+        '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES',
+      ]);
+    });
+
+    it('says which set is missing and in which line, and changes nothing', async () => {
+      await netns.run(['ipset', 'destroy', 'KUBE-CLUSTER-IP']);
+      const diff = diffRules(classicRules(CLASSIC_CASES[0]!.input), noRules('inet'));
+      for (const attempt of [rules().check(diff), rules().apply(diff)]) {
+        expect(await rejection(attempt)).toMatchObject({
+          code: 'ERR_COMMAND_FAILED',
+          lineText: expect.stringMatching(/^-A KUBE-SERVICES .*KUBE-CLUSTER-IP/) as string,
+          hint: expect.stringContaining('create the set KUBE-CLUSTER-IP') as string,
+        });
+      }
+      expect((await rules().read('inet', KUBE_CHAINS)).chains).toEqual([]);
+    });
+
+    it('checks without changing anything', async () => {
+      const diff = diffRules(classicRules(CLASSIC_CASES[2]!.input), noRules('inet'));
+      await rules().check(diff);
+      expect(plain(await rules().save('inet'))).not.toContain('KUBE-');
+    });
+
+    it('names the line of a chain that others still lead to', async () => {
+      const wanted = classicRules(CLASSIC_CASES[0]!.input);
+      await install(wanted);
+      await netns.run([`${tool('inet', backend)}-restore`, '--noflush'], {
+        stdin: '*nat\n:OTHERS - [0:0]\n-A OTHERS -j KUBE-MARK-MASQ\nCOMMIT\n',
+      });
+      const err = await rejection(
+        rules().apply(diffRules(noRules('inet'), await rules().read('inet', KUBE_CHAINS))),
+      );
+      expect(err).toMatchObject({ code: 'ERR_COMMAND_FAILED', lineText: '-X KUBE-MARK-MASQ' });
+      expect(isEmptyDiff(diffRules(wanted, await rules().read('inet', KUBE_CHAINS)))).toBe(true);
+    });
+
+    it('says that the line has a comment in the tool as in the model', async () => {
+      const comments = [
+        "it's",
+        'a "b"',
+        'back\\slash',
+        'tab\tx',
+        'ünï',
+        'a,b;c#d',
+        '#x',
+        'x -j DROP',
+        'two  blanks',
+      ];
+      const wanted: RuleSet = {
+        family: 'inet',
+        chains: [
+          {
+            table: 'nat',
+            name: 'COMMENTS',
+            rules: comments.map((text) => ({
+              matches: [{ match: 'comment', text }],
+              target: { target: 'return' },
+            })),
+          },
+        ],
+        jumps: [],
+      };
+      await install(wanted);
+      expect(await rules().read('inet', [{ table: 'nat', name: 'COMMENTS' }])).toEqual(wanted);
+      expect(plain(await rules().save('inet'))).toContain(
+        restoreText(diffRules(wanted, noRules('inet')))
+          .split('\n')
+          .filter((line) => line.startsWith('-A'))
+          .join('\n'),
+      );
+    });
+  });
+
+  it('says when nft has made a table unreadable for iptables, rather than that our chains are missing', async () => {
+    if (unusable('nft') !== undefined) return;
+    await netns.run([
+      'nft',
+      'add table ip nat; add chain ip nat mine { type filter hook input priority 5; }',
+    ]);
+    const err = await rejection(createRules(runner, { backend: 'nft' }).read('inet', KUBE_CHAINS));
+    expect(err).toMatchObject({
+      code: 'ERR_COMMAND_FAILED',
+      hint: expect.stringContaining('used nft directly') as string,
+    });
+  });
+});
