@@ -1,0 +1,92 @@
+import { isUnsupported } from '../errors.js';
+import type { SetSnapshot } from '../ipset/types.js';
+import type { IpvsTimeouts, VirtualServer } from '../ipvs/types.js';
+import type { Kernel } from '../kernel/types.js';
+import type { LinkState } from '../link/types.js';
+import type { Family } from '../net/address.js';
+import type { CallOptions } from '../netlink/types.js';
+import type { RuleSet } from '../rules/types.js';
+import type { DesiredState, OwnershipScope } from './types.js';
+
+/** What a network namespace holds, as far as a scope looks at it. */
+export interface Observed {
+  /** All of the scope's families, strangers' included: a plan has to know them to leave them alone. */
+  readonly virtualServers: readonly VirtualServer[];
+  /** Sets of the scope that exist, the records included, by name. */
+  readonly sets: ReadonlyMap<string, SetSnapshot>;
+  /** Names of all sets that exist, for telling a missing set from one of a type that this package does not speak. */
+  readonly interface: LinkState | undefined;
+  /** Addresses of the scope's interface, without IPv6 link-local ones. */
+  readonly addresses: readonly { readonly family: Family; readonly address: string }[];
+  readonly rules: readonly RuleSet[];
+  /** Values of the sysctls that were asked for. */
+  readonly sysctls: ReadonlyMap<string, string | undefined>;
+  /** Only when asked for. */
+  readonly timeouts?: IpvsTimeouts;
+}
+
+/** Where the kernel lacks a whole subsystem, there is nothing of ours in it. */
+async function orNone<T>(reading: Promise<readonly T[]>): Promise<readonly T[]> {
+  try {
+    return await reading;
+  } catch (err) {
+    if (isUnsupported(err)) return [];
+    throw err;
+  }
+}
+
+/**
+ * Read what the scope covers: one listing of virtual servers with their real servers, one of sets with their entries, one of the
+ * interface's addresses, the rules of each family, and the settings that `wanted` names. Changes nothing.
+ *
+ * A subsystem that the kernel lacks reads as empty; programming it will say what is missing.
+ * @throws PermissionError, CommandError and whatever else the readings throw.
+ */
+export async function observe(
+  kernel: Kernel,
+  scope: OwnershipScope,
+  wanted: Pick<DesiredState, 'sysctls' | 'timeouts'> = { sysctls: [] },
+  options: CallOptions = {},
+): Promise<Observed> {
+  const families = new Set(scope.families.map(({ family }) => family));
+  // First, since the first request for the ip_vs family loads the module, and with it come its sysctls.
+  const servers = await orNone(kernel.ipvs.list({ ...options, realServers: true }));
+  const names = new Set(scope.families.flatMap(({ sets, record }) => [...sets, record]));
+  const prefix = commonPrefix([...names]);
+
+  const [sets, link, rules, sysctls, timeouts] = await Promise.all([
+    orNone(kernel.ipset.snapshot({ ...options, prefix })),
+    kernel.link.get(scope.interface, options),
+    Promise.all(scope.families.map(({ family, chains }) => kernel.rules.read(family, chains, options))),
+    Promise.all(
+      wanted.sysctls.map(async ({ name }) => [name, await kernel.sysctl.get(name, options)] as const),
+    ),
+    hasTimeouts(wanted.timeouts) ? kernel.ipvs.timeouts(options) : undefined,
+  ]);
+  const addresses = link === undefined ? [] : await kernel.link.addresses(scope.interface, options);
+
+  return {
+    virtualServers: servers.filter(({ family }) => families.has(family)),
+    sets: new Map(sets.filter(({ header }) => names.has(header.name)).map((s) => [s.header.name, s])),
+    interface: link,
+    addresses: addresses.filter(({ family, scope: s }) => !(family === 'inet6' && s === 'link')),
+    rules,
+    sysctls: new Map(sysctls),
+    ...(timeouts === undefined ? {} : { timeouts }),
+  };
+}
+
+/** Whether any timeout is to be set at all; 0 means "as it is". */
+export function hasTimeouts(timeouts: Partial<IpvsTimeouts> | undefined): boolean {
+  return timeouts !== undefined && Object.values(timeouts).some((seconds) => seconds > 0);
+}
+
+/** The longest text that all names begin with. */
+function commonPrefix(names: readonly string[]): string {
+  const [first = ''] = names;
+  let length = first.length;
+  for (const name of names) {
+    while (!name.startsWith(first.slice(0, length))) length--;
+  }
+  return first.slice(0, length);
+}
