@@ -28,14 +28,18 @@ export function startChild(name: string, command: string, args: readonly string[
   child.stderr.on('data', note);
   const gone = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(error.message));
-    child.on('close', (code, signal) => resolve(signal === null ? `exit status ${code}` : signal));
+    child.on('close', (code, signal) => resolve(signal ?? `exit status ${code}`));
   });
   return { name, process: child, complaints: () => complaints.trim(), gone };
 }
 
 /** Ends a helper and waits until it is gone. */
 export async function endChild(child: Child): Promise<void> {
-  if (child.process.exitCode === null && child.process.signalCode === null && child.process.pid !== undefined) {
+  if (
+    child.process.exitCode === null &&
+    child.process.signalCode === null &&
+    child.process.pid !== undefined
+  ) {
     child.process.kill('SIGKILL');
     await once(child.process, 'exit');
   }

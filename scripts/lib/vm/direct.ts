@@ -17,7 +17,11 @@ export function hostHasIpvs(): boolean {
 }
 
 /** Runs the command on this kernel and returns its exit status. */
-export function runDirectly(command: readonly string[], out: string | undefined, timeoutSeconds: number): Promise<number> {
+export function runDirectly(
+  command: readonly string[],
+  out: string | undefined,
+  timeoutSeconds: number,
+): Promise<number> {
   const [program = 'bash', ...args] = command;
   const environment = out === undefined ? process.env : { ...process.env, IPVS_VM_OUT: out };
   const child = spawn(program, args, { stdio: 'inherit', env: environment });

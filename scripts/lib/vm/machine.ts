@@ -103,9 +103,9 @@ function follow(run: Run, qemu: Child, ports: ReadonlyMap<string, Port>): Promis
       if (ended) return;
       ended = true;
       clearTimeout(watchdog);
-      // What the guest wrote is in our sockets or on its way: QEMU gone, they end.
+      // What the guest wrote is in our sockets: with QEMU gone they end once we have passed it on.
       void endChild(qemu)
-        .then(() => Promise.all(outputs))
+        .then(() => (outcome.kind === 'interrupted' ? [] : Promise.all(outputs)))
         .then(() => resolve(outcome));
     };
     const fail = (reason: string): void => end({ kind: 'failed', booted, reason, console: '' });

@@ -94,6 +94,9 @@ async function main(): Promise<number> {
     return runDirectly(options.command, options.out, options.timeoutSeconds);
   }
   if (process.arch !== 'x64') throw new Error(`virtual machines are for x64 hosts, this is ${process.arch}`);
+  if (process.getuid?.() !== 0) {
+    throw new Error('the guest reads the whole file system of the host, which takes root: use sudo');
+  }
   return runInMachine(options);
 }
 

@@ -27,7 +27,12 @@ export function shareWritable(work: string, folder: string, index: number): { sh
 
 function start(share: Share, mode: 'ro' | 'rw', view: string): { share: Share; child: Child } {
   mkdirSync(view);
-  const child = startChild(`virtiofsd for ${share.folder}`, program, [share.folder, share.socket, mode, view]);
+  const child = startChild(`virtiofsd for ${share.folder}`, program, [
+    share.folder,
+    share.socket,
+    mode,
+    view,
+  ]);
   return { share, child };
 }
 
@@ -37,8 +42,7 @@ export async function listening(share: Share, child: Child): Promise<void> {
   void child.gone.then((how) => (ended = how));
   while (!existsSync(share.socket)) {
     if (ended !== undefined) {
-      const hint = process.getuid?.() === 0 ? '' : '\nWithout root this needs unprivileged user namespaces: try sudo.';
-      throw new Error(`${child.name} ended (${ended}): ${child.complaints()}${hint}`);
+      throw new Error(`${child.name} ended (${ended}): ${child.complaints()}`);
     }
     await sleep(5);
   }
