@@ -21,6 +21,8 @@ export interface EntryOf {
     readonly port: number;
     /** A network or one address; `/0` is refused by the kernel: store its two halves. */
     readonly net: string;
+    /** An exception from the wider networks of the set: what it covers does not match. Default false. */
+    readonly nomatch?: boolean;
   };
   'bitmap:port': { readonly port: number };
 }
@@ -46,6 +48,9 @@ export interface CreateOptions<T extends SetType = SetType> {
   readonly range?: T extends 'bitmap:port' ? readonly [number, number] : never;
 }
 
+/** Options of a set that give its entries more than a key, by the names of the ipset tool. */
+export type SetExtension = 'counters' | 'comment' | 'forceadd' | 'skbinfo';
+
 /** Parameters of a set as the kernel reports them. */
 export interface SetHeader<T extends SetType = SetType> {
   readonly name: string;
@@ -56,6 +61,18 @@ export interface SetHeader<T extends SetType = SetType> {
   readonly hashSize?: number;
   readonly maxElements?: number;
   readonly range?: readonly [number, number];
+  /** Hash types: entries per bucket; from the revision that reports it on (kernel 5.11). */
+  readonly bucketSize?: number;
+  /** Hash types: seed of the hash; as {@link bucketSize}. */
+  readonly initialValue?: number;
+  /** Prefix length that addresses are masked with, of sets that other programs made so. */
+  readonly netmask?: number;
+  /** The same as a mask. */
+  readonly bitmask?: string;
+  /** Present when entries time out: the default in seconds, 0 for none. */
+  readonly timeoutSeconds?: number;
+  /** What the entries carry besides; this package makes sets without. */
+  readonly extensions?: readonly SetExtension[];
   /** Firewall rules and `list:set` members that name it. */
   readonly references: number;
   /** Bytes. */

@@ -1,0 +1,303 @@
+import { UnsupportedError, ValidationError, isAlreadyExists } from '../errors.js';
+import type { CallOptions, Channel, ChannelCounters } from '../netlink/types.js';
+import { Cmd, packCommand, type CommandFields } from './command.js';
+import { IpsetErr, ipsetError, mismatchError, type AnswerContext } from './errors.js';
+import { refusalAt, refusalCount } from './failure.js';
+import { familyNumber, unpackHeaders, type RawHeader } from './header.js';
+import { EntryList, list } from './listing.js';
+import { checkOptions, existingName, newName, setType, type CheckedOptions } from './options.js';
+import { refusalError, Session, type Versions } from './session.js';
+import { SetHandle, type SetVerbs } from './set.js';
+import { SET_TYPES, type SetTypeSpec } from './set-types.js';
+import type { CreateOptions, Ipset, IPSet, SetHeader, SetSnapshot, SetType } from './types.js';
+
+const NO_COUNTERS: ChannelCounters = {
+  sends: 0,
+  receives: 0,
+  messages: 0,
+  bytesSent: 0,
+  bytesReceived: 0,
+  dumps: 0,
+  overruns: 0,
+  sockets: 0,
+};
+
+/**
+ * The sets behind a channel: the kernel's or a fake's.
+ * @param channel opens it on the first call and gives the same one afterwards
+ */
+export function createIpset(channel: () => Promise<Channel>): Ipset {
+  return new IpsetClient(new Session(channel));
+}
+
+class IpsetClient implements Ipset {
+  readonly #session: Session;
+  readonly #verbs: SetVerbs;
+
+  constructor(session: Session) {
+    this.#session = session;
+    this.#verbs = {
+      flush: (name, options) => this.flush(name, options),
+      destroy: (name, options) => this.destroy(name, options),
+    };
+  }
+
+  async protocol(options?: CallOptions): Promise<{ readonly current: number; readonly minimum: number }> {
+    const { max, min } = await this.#session.versions({ operation: 'ipset.protocol' }, options);
+    return { current: max, minimum: min };
+  }
+
+  async types(
+    options?: CallOptions,
+  ): Promise<Readonly<Record<SetType, { readonly min: number; readonly max: number } | undefined>>> {
+    const context: AnswerContext = { operation: 'ipset.types' };
+    const protocol = await this.#session.protocol(context, options);
+    const specs = Object.values(SET_TYPES);
+    const channel = await this.#session.channel();
+    const reply = await channel.run(
+      { shape: 'SetCommand', records: joined(specs.map((spec) => typeQuestion(spec, protocol))) },
+      options,
+    );
+    for (let n = 0; n < refusalCount(reply); n++) {
+      const refusal = refusalAt(reply, n);
+      if (refusal !== undefined && refusal.code !== -IpsetErr.findType) throw refusalError(refusal, context);
+    }
+    if (reply.error !== 0) throw ipsetError(reply.error, context);
+    if (reply.settled < specs.length) throw ipsetError(-105, context);
+    const found: Record<SetType, Versions | undefined> = {
+      'hash:ip': undefined,
+      'hash:ip,port': undefined,
+      'hash:ip,port,ip': undefined,
+      'hash:ip,port,net': undefined,
+      'bitmap:port': undefined,
+    };
+    for (const answer of unpackHeaders(reply.SetHeader ?? new Uint8Array())) {
+      const spec = specs[answer.op];
+      if (spec !== undefined) found[spec.name] = { min: answer.revisionMin, max: answer.revision };
+    }
+    return found;
+  }
+
+  async create<T extends SetType>(
+    name: string,
+    type: T,
+    options: CreateOptions<T> & CallOptions = {},
+  ): Promise<IPSet<T>> {
+    const request = this.#request(name, type, options);
+    return this.#create(request, type, 'ipset.create', options);
+  }
+
+  async ensure<T extends SetType>(
+    name: string,
+    type: T,
+    options: CreateOptions<T> & CallOptions = {},
+  ): Promise<{ readonly set: IPSet<T>; readonly created: boolean }> {
+    const request = this.#request(name, type, options);
+    // The set may come or go between the two questions; a few rounds settle any race that is not a fight.
+    for (let round = 0; ; round++) {
+      const header = await this.#header(name, 'ipset.ensure', options);
+      if (header !== undefined) {
+        return { set: this.#checked(header, type, request, 'ipset.ensure'), created: false };
+      }
+      try {
+        return { set: await this.#create(request, type, 'ipset.ensure', options), created: true };
+      } catch (err) {
+        if (!isAlreadyExists(err) || round === 3) throw err;
+      }
+    }
+  }
+
+  async get<T extends SetType = SetType>(
+    name: string,
+    type?: T,
+    options?: CallOptions,
+  ): Promise<IPSet<T> | undefined> {
+    existingName(name, 'name');
+    if (type !== undefined) setType(type, 'type');
+    const raw = await this.#header(name, 'ipset.get', options);
+    if (raw === undefined) return undefined;
+    if (type !== undefined && raw.type !== type) throw mismatchError('ipset.get', name, raw.type, type);
+    return this.#handle<T>(spoken(raw, 'ipset.get'));
+  }
+
+  async list(options: CallOptions & { readonly prefix?: string } = {}): Promise<IPSet[]> {
+    const context: AnswerContext = { operation: 'ipset.list' };
+    const listing = await list(this.#session, { headersOnly: true }, context, options);
+    return known(listing?.headers ?? [], options.prefix).map(({ header }) => this.#handle(header));
+  }
+
+  async snapshot(options: CallOptions & { readonly prefix?: string } = {}): Promise<SetSnapshot[]> {
+    const context: AnswerContext = { operation: 'ipset.snapshot' };
+    if (options.prefix === undefined) {
+      const all = await list(this.#session, { headersOnly: false }, context, options);
+      return all === undefined ? [] : snapshots(known(all.headers), all.records, options);
+    }
+    // With a prefix the other sets, which may be huge, are not read.
+    const out: SetSnapshot[] = [];
+    const names = await list(this.#session, { headersOnly: true }, context, options);
+    for (const { header } of known(names?.headers ?? [], options.prefix)) {
+      const one = await list(this.#session, { name: header.name, headersOnly: false }, context, options);
+      if (one !== undefined) out.push(...(await snapshots(known(one.headers), one.records, options)));
+    }
+    return out;
+  }
+
+  async destroy(name: string, options: CallOptions & { readonly ifExists?: boolean } = {}): Promise<boolean> {
+    existingName(name, 'name');
+    const context: AnswerContext = { operation: 'ipset.destroy', target: `set ${name}` };
+    const { refusal } = await this.#session.tryCommand({ command: Cmd.destroy, name }, context, options);
+    if (refusal === undefined) return true;
+    if (refusal.code === -2 && options.ifExists === true) return false;
+    throw refusalError(refusal, context);
+  }
+
+  async flush(name: string, options?: CallOptions): Promise<void> {
+    existingName(name, 'name');
+    const context: AnswerContext = { operation: 'ipset.flush', target: `set ${name}` };
+    await this.#session.command({ command: Cmd.flush, name }, context, options);
+  }
+
+  async rename(from: string, to: string, options?: CallOptions): Promise<void> {
+    existingName(from, 'from');
+    newName(to, 'to');
+    const context: AnswerContext = { operation: 'ipset.rename', target: `set ${from} to ${to}` };
+    await this.#session.command({ command: Cmd.rename, name: from, name2: to }, context, options);
+  }
+
+  async swap(a: string, b: string, options?: CallOptions): Promise<void> {
+    existingName(a, 'a');
+    existingName(b, 'b');
+    const context: AnswerContext = { operation: 'ipset.swap', target: `sets ${a} and ${b}` };
+    await this.#session.command({ command: Cmd.swap, name: a, name2: b }, context, options);
+  }
+
+  counters(): ChannelCounters {
+    return this.#session.opened?.counters() ?? NO_COUNTERS;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ creating
+
+  #request<T extends SetType>(name: string, type: T, options: CreateOptions<T>): CreateRequest {
+    newName(name, 'name');
+    const spec = setType(type, 'type');
+    return { name, spec, options: checkOptions(spec, options) };
+  }
+
+  async #create<T extends SetType>(
+    request: CreateRequest,
+    type: T,
+    operation: string,
+    options: CallOptions,
+  ): Promise<IPSet<T>> {
+    const { name, spec } = request;
+    const context: AnswerContext = { operation, target: `set ${name} of ${spec.name}`, type: spec.name };
+    const { family } = request.options;
+    const revisions = await this.#session.revisions(spec, family, context, options);
+    const revision = Math.min(revisions.max, Math.max(revisions.min, spec.revision));
+    await this.#session.command(createFields(request, revision), context, options);
+    const header = await this.#header(name, operation, options);
+    if (header === undefined) throw ipsetError(-2, context);
+    return this.#checked(header, type, request, operation);
+  }
+
+  /** What is there under the name, when it is what was asked for. */
+  #checked<T extends SetType>(raw: RawHeader, type: T, request: CreateRequest, operation: string): IPSet<T> {
+    const wanted = describe(type, request.options);
+    const has = raw.header === undefined ? raw.type : describe(raw.header.type, checkedOf(raw.header));
+    if (has !== wanted) throw mismatchError(operation, request.name, has, wanted);
+    return this.#handle<T>(spoken(raw, operation));
+  }
+
+  async #header(name: string, operation: string, options?: CallOptions): Promise<RawHeader | undefined> {
+    const context: AnswerContext = { operation, target: `set ${name}` };
+    const listing = await list(this.#session, { name, headersOnly: true }, context, options);
+    return listing?.headers[0];
+  }
+
+  #handle<T extends SetType>(header: SetHeader): IPSet<T> {
+    // Callers have compared header.type with T, or left T at "any type".
+    return new SetHandle<T>(this.#session, this.#verbs, header as SetHeader<T>);
+  }
+}
+
+interface CreateRequest {
+  readonly name: string;
+  readonly spec: SetTypeSpec;
+  readonly options: CheckedOptions;
+}
+
+function createFields(request: CreateRequest, revision: number): Omit<CommandFields, 'protocol'> {
+  const { name, spec, options } = request;
+  return {
+    command: Cmd.create,
+    name,
+    name2: spec.name,
+    family: familyNumber(options.family),
+    revision,
+    ...(options.hashSize === undefined ? {} : { hashSize: options.hashSize }),
+    ...(options.maxElements === undefined ? {} : { maxElem: options.maxElements }),
+    ...(options.range === undefined ? {} : { range: options.range }),
+  };
+}
+
+function typeQuestion(spec: SetTypeSpec, protocol: number): Uint8Array {
+  return packCommand({
+    command: Cmd.type,
+    protocol,
+    name2: spec.name,
+    family: familyNumber(spec.families[0]),
+  });
+}
+
+function joined(records: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(records.flatMap((record) => [...record]));
+}
+
+/** What makes a set another one: type, family, range. Sizes may differ. */
+function describe(type: string, options: Pick<CheckedOptions, 'family' | 'range'>): string {
+  const family = options.family === undefined ? '' : ` family ${options.family}`;
+  const range = options.range === undefined ? '' : ` range ${options.range.join('-')}`;
+  return `${type}${family}${range}`;
+}
+
+function checkedOf(header: SetHeader): Pick<CheckedOptions, 'family' | 'range'> {
+  return { family: header.family, range: header.range };
+}
+
+/** The header, when this package speaks the type. @throws UnsupportedError */
+function spoken(raw: RawHeader, operation: string): SetHeader {
+  if (raw.header !== undefined) return raw.header;
+  throw new UnsupportedError({
+    code: 'ERR_SET_TYPE',
+    errno: -IpsetErr.findType,
+    operation,
+    target: `set ${raw.name}`,
+    meaning: `it is of type ${raw.type}, which this package does not speak`,
+  });
+}
+
+interface KnownSet {
+  readonly raw: RawHeader;
+  readonly header: SetHeader;
+}
+
+/** The sets of types that this package speaks, by name. */
+function known(raws: readonly RawHeader[], prefix = ''): KnownSet[] {
+  if (typeof prefix !== 'string') throw new ValidationError('options.prefix', 'text', prefix);
+  return raws
+    .flatMap((raw) => (raw.header === undefined ? [] : [{ raw, header: raw.header }]))
+    .filter(({ header }) => header.name.startsWith(prefix))
+    .sort((a, b) => (a.header.name < b.header.name ? -1 : a.header.name > b.header.name ? 1 : 0));
+}
+
+async function snapshots(
+  sets: readonly KnownSet[],
+  records: Uint8Array,
+  options: CallOptions,
+): Promise<SetSnapshot[]> {
+  const out: SetSnapshot[] = [];
+  for (const { raw, header } of sets) {
+    out.push({ header, entries: await new EntryList(records, raw, header).texts(options.signal) });
+  }
+  return out;
+}
