@@ -4,9 +4,11 @@ import type { CallOptions } from '../netlink/types.js';
 export interface SysctlChange {
   /** Dotted or slashed name as given: `net.ipv4.vs.conntrack`. */
   readonly name: string;
-  /** What was there before; undefined when the kernel has no such entry. */
-  readonly before: string | undefined;
+  /** What was there before. */
+  readonly before: string;
+  /** What is there now, read back: the kernel may round or bound a value. */
   readonly after: string;
+  /** Whether it was written and came out different. */
   readonly changed: boolean;
 }
 
