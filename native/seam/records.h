@@ -1,8 +1,10 @@
-// The fixed-layout records that cross between TypeScript and C++. Twin: src/native/records.ts; a test compares the two.
+// The fixed-layout records that cross between TypeScript and C++. Twin: src/native/records.ts; a
+// test compares the two.
 //
-// Rules: native endian, explicit padding, strides that are multiples of 8; addresses in network order (IPv4 in the first four
-// bytes), ports in host order; short bounded strings inline and NUL-padded, unbounded ones as (offset, length) into the heap
-// that travels beside the records; reserved bytes zero. Plain data: no napi, no netlink.
+// Rules: native endian, explicit padding, strides that are multiples of 8; addresses in network
+// order (IPv4 in the first four bytes), ports in host order; short bounded strings inline and
+// NUL-padded, unbounded ones as (offset, length) into the heap that travels beside the records;
+// reserved bytes zero. Plain data: no napi, no netlink.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +13,8 @@
 
 namespace seam {
 
-// ---------------------------------------------------------------------------------------------------------------- ipvs
+// ----------------------------------------------------------------------------------------------------------------
+// ipvs
 
 /// Which parts of an IpvsOp are filled in.
 enum IpvsParts : uint8_t {
@@ -77,7 +80,8 @@ struct IpvsOp {
 };
 static_assert(sizeof(IpvsOp) == 192);
 
-/// Counters and rates, as in IPVS_SVC_ATTR_STATS64 / IPVS_DEST_ATTR_STATS64 (or the 32-bit nest where that is all there is).
+/// Counters and rates, as in IPVS_SVC_ATTR_STATS64 / IPVS_DEST_ATTR_STATS64 (or the 32-bit nest
+/// where that is all there is).
 struct IpvsStats {
   uint64_t connections;
   uint64_t packetsIn;
@@ -114,7 +118,8 @@ static_assert(sizeof(IpvsService) == 168);
 
 /// A destination as the kernel reports it.
 struct IpvsDest {
-  uint32_t service;  ///< dump of everything: index of its service in the same reply; dump of one service: 0
+  uint32_t service;  ///< dump of everything: index of its service in the same reply; dump of one
+                     ///< service: 0
   uint16_t family;
   uint16_t port;
   uint8_t address[16];
@@ -160,7 +165,8 @@ struct IpvsDaemon {
 };
 static_assert(sizeof(IpvsDaemon) == 48);
 
-// --------------------------------------------------------------------------------------------------------------- ipset
+// ---------------------------------------------------------------------------------------------------------------
+// ipset
 
 /// Which create options of a SetCommand or SetHeader are filled in.
 enum SetOptions : uint32_t {
@@ -190,7 +196,8 @@ enum SetOptions : uint32_t {
   kSetProtocolMin = 1 << 23
 };
 
-/// One request of the ipset subsystem that carries no elements: `command` is the IPSET_CMD_* number.
+/// One request of the ipset subsystem that carries no elements: `command` is the IPSET_CMD_*
+/// number.
 struct SetCommand {
   uint32_t command;
   uint8_t exist;  ///< 1: without NLM_F_EXCL, what the ipset tool calls -exist
@@ -253,7 +260,8 @@ struct SetHeader {
   uint32_t elements;
   uint16_t index;
   uint16_t pad1;
-  uint32_t firstEntry;  ///< its entries are entryCount SetEntry records of the same reply, from here
+  uint32_t
+      firstEntry;  ///< its entries are entryCount SetEntry records of the same reply, from here
   uint32_t entryCount;
 };
 static_assert(sizeof(SetHeader) == 184);
@@ -317,9 +325,11 @@ struct SetEntry {
 };
 static_assert(sizeof(SetEntry) == 120);
 
-// --------------------------------------------------------------------------------------------------------------- route
+// ---------------------------------------------------------------------------------------------------------------
+// route
 
-/// One rtnetlink request: `command` is RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK, RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR.
+/// One rtnetlink request: `command` is RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK,
+/// RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR.
 struct LinkOp {
   uint32_t command;
   uint32_t index;  ///< interface index; 0: by name, or all
@@ -363,17 +373,21 @@ struct LinkAddress {
 };
 static_assert(sizeof(LinkAddress) == 32);
 
-// -------------------------------------------------------------------------------------------------------------- replies
+// --------------------------------------------------------------------------------------------------------------
+// replies
 
 enum FailureFlags : uint16_t {
-  kFailureHasOffset = 1,    ///< extackOffset is meaningful
-  kFailureWholeMessage = 2  ///< the message was refused as a whole: none of the elements that it carried was looked at
+  kFailureHasOffset = 1,  ///< extackOffset is meaningful
+  kFailureWholeMessage =
+      2  ///< the message was refused as a whole: none of the elements that it carried was looked at
 };
 
-/// One refused request or element. Those not listed took effect, as far as the reply says that they were settled.
+/// One refused request or element. Those not listed took effect, as far as the reply says that they
+/// were settled.
 struct Failure {
   uint32_t index;  ///< of the record in the request
-  int32_t code;    ///< as in nlmsgerr: negative errno, negative ipset code, or ip_set's odd positive 1
+  int32_t
+      code;  ///< as in nlmsgerr: negative errno, negative ipset code, or ip_set's odd positive 1
   uint32_t messageOffset;  ///< heap: text of the extended acknowledgement
   uint16_t messageLength;
   uint16_t flags;  ///< FailureFlags

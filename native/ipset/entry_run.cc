@@ -1,0 +1,198 @@
+#include "ipset/entry_run.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "ipset/attributes.h"
+
+namespace ipset {
+
+namespace {
+
+// What a window can hold of the smallest messages.
+constexpr uint32_t kSequencesPerWindow = 4096;
+constexpr uint32_t kUnlimited = 4096;
+// First private code of ip_set; below are ordinary errno values.
+constexpr int32_t kPrivateCodes = 4096;
+
+/// Members of a list:set have an order, so that what is sent again must not be overtaken.
+bool keepsOrder(const EntryJob& job) noexcept {
+  return !job.entries.empty() && (job.entries.front().parts & seam::kEntryName) != 0;
+}
+
+/// Without a line number: whether the code is about an element (or a form of it) and not about the
+/// set or the caller.
+bool aboutElement(int32_t code) noexcept { return code > 0 || code <= -kPrivateCodes; }
+
+}  // namespace
+
+class EntryRun::Sink final : public nl::ReplySink {
+ public:
+  explicit Sink(EntryRun& run) noexcept : run_(run) {}
+
+  void onData(uint32_t /*slot*/, const nl::Message& /*message*/) noexcept override {}
+
+  void onError(uint32_t index, const nl::ErrorReply& error) noexcept override {
+    const nl::Window::Slot slot = run_.window_.slots()[index];
+    const uint32_t slotEnd = slot.record + slot.count;
+    ++refused_;
+    if (run_.ended_) return;
+    const uint32_t line = lineOf(error.request);
+    if (line > slot.record && line <= slotEnd) {
+      refuseElement(line - 1, slotEnd, error);
+    } else if (!aboutElement(error.code)) {
+      // The set is missing, the capability is missing …: true for all that is left.
+      run_.reply_.fail(slot.record, error, seam::kFailureWholeMessage);
+      if (error.code == -EPERM) run_.reply_.error = -EPERM;
+      run_.unsettle(slot.record + 1);
+      run_.ended_ = true;
+    } else if (slot.count == 1) {
+      refuseElement(slot.record, slotEnd, error);
+    } else {
+      run_.suspects_.push_back({.from = slot.record, .to = slotEnd});
+    }
+  }
+
+  [[nodiscard]] uint32_t refused() const noexcept { return refused_; }
+
+ private:
+  void refuseElement(uint32_t element, uint32_t slotEnd, const nl::ErrorReply& error) noexcept {
+    run_.reply_.fail(element, error);
+    if (run_.stopOnError_) {
+      run_.unsettle(element + 1);
+      run_.ended_ = true;
+    } else if (element + 1 < slotEnd) {
+      run_.pending_.push_back({.from = element + 1, .to = slotEnd});
+    }
+  }
+
+  EntryRun& run_;
+  uint32_t refused_ = 0;
+};
+
+EntryRun::EntryRun(nl::Endpoint& endpoint, const EntryJob& job, bool stopOnError,
+                   seam::Reply& reply) noexcept
+    : endpoint_(endpoint),
+      job_(job),
+      writer_(job),
+      reply_(reply),
+      window_(endpoint.limits()),
+      count_(static_cast<uint32_t>(job.entries.size())),
+      perMessage_(writer_.tests() ? 1 : kUnlimited),
+      settled_(count_),
+      stopOnError_(stopOnError),
+      sequential_(stopOnError || keepsOrder(job)) {}
+
+void EntryRun::run() noexcept {
+  while (!ended_ && fill()) {
+    if (!send()) break;
+    // Taken out first: what stands behind the malformed element goes to the pending ones.
+    const std::vector<Range> suspects = std::exchange(suspects_, {});
+    for (const Range& range : suspects) {
+      if (ended_ || !locate(range)) unsettle(range.from);
+    }
+  }
+  for (const Range& range : pending_) unsettle(range.from);
+  for (const Range& range : suspects_) unsettle(range.from);
+  if (next_ < count_) unsettle(next_);
+  reply_.settled = settled_;
+  reply_.sortFailures();
+}
+
+bool EntryRun::fill() noexcept {
+  window_.reset(endpoint_.sequences(kSequencesPerWindow));
+  const bool exclusive = job_.head.exist == 0;
+  const auto room = [this]() noexcept {
+    if (window_.empty()) return true;
+    return !sequential_ && window_.messages() + 1 < kSequencesPerWindow &&
+           EntryWriter::fits(window_, perMessage_);
+  };
+  size_t taken = 0;
+  while (taken < pending_.size() && room()) {
+    Range& range = pending_[taken];
+    range.from = writer_.write(window_, range.from, range.to, perMessage_, exclusive);
+    if (range.from == range.to) ++taken;
+  }
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(taken));
+  while (next_ < count_ && room())
+    next_ = writer_.write(window_, next_, count_, perMessage_, exclusive);
+  return !window_.empty();
+}
+
+bool EntryRun::send() noexcept {
+  if (window_.failed()) {
+    end({.error = -ENOMEM, .unsent = true, .overrun = false, .answered = 0});
+    return false;
+  }
+  Sink sink(*this);
+  const nl::Outcome outcome = endpoint_.exchange(window_, sink);
+  if (outcome.unsent && outcome.error == -EMSGSIZE && shrink()) return true;
+  adapt(window_.messages(), sink.refused());
+  if (ended_) {
+    // What else was in the window may have been answered or not: the run has its result.
+    return false;
+  }
+  if (outcome.error == 0 && !outcome.overrun) return true;
+  end(outcome);
+  return false;
+}
+
+void EntryRun::end(const nl::Outcome& outcome) noexcept {
+  reply_.error = outcome.error;
+  reply_.overrun = outcome.overrun;
+  const std::span<const nl::Window::Slot> slots = window_.slots();
+  for (const nl::Window::Slot& slot : slots.subspan(outcome.answered)) unsettle(slot.record);
+  ended_ = true;
+}
+
+bool EntryRun::locate(Range range) noexcept {
+  for (uint32_t at = range.from; at < range.to; ++at) {
+    window_.reset(endpoint_.sequences(1));
+    // Without EXCL: the elements before the malformed one were applied already, and doing that
+    // again changes nothing.
+    writer_.write(window_, at, range.to, 1, false);
+    const size_t before = reply_.failures.count();
+    Sink sink(*this);
+    const nl::Outcome outcome = endpoint_.exchange(window_, sink);
+    if (outcome.error != 0 || outcome.overrun) {
+      end(outcome);
+      return false;
+    }
+    if (ended_) return true;
+    if (reply_.failures.count() == before) continue;
+    if (at + 1 < range.to) pending_.push_back({.from = at + 1, .to = range.to});
+    return true;
+  }
+  return true;
+}
+
+bool EntryRun::shrink() noexcept {
+  if (window_.messages() == 1 && window_.slots().front().count > 1) {
+    perMessage_ = std::max(window_.slots().front().count / 2, 1U);
+  } else if (!window_.narrow()) {
+    return false;
+  }
+  for (const nl::Window::Slot& slot : window_.slots()) {
+    pending_.push_back({.from = slot.record, .to = slot.record + slot.count});
+  }
+  return true;
+}
+
+void EntryRun::adapt(uint32_t messages, uint32_t refused) noexcept {
+  if (writer_.tests() || messages == 0) return;
+  // Each refusal costs another message for the rest, echoed in full if that one is refused too:
+  // when most are, single elements are cheaper; when few are, full messages.
+  if (refused * 2 > messages) {
+    const uint32_t largest =
+        std::max_element(window_.slots().begin(), window_.slots().end(), [](auto& a, auto& b) {
+          return a.count < b.count;
+        })->count;
+    perMessage_ = std::max(std::min(perMessage_, largest) / 2, 1U);
+  } else if (refused * 8 < messages) {
+    perMessage_ = std::min(perMessage_ * 2, kUnlimited);
+  }
+}
+
+void EntryRun::unsettle(uint32_t index) noexcept { settled_ = std::min(settled_, index); }
+
+}  // namespace ipset

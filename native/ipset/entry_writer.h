@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "nl/window.h"
+#include "seam/records.h"
+
+namespace ipset {
+
+/// Elements to add, delete or test.
+struct EntryJob {
+  std::span<const seam::SetEntry> entries;
+  std::span<const uint8_t> heap;
+  seam::SetCommand head;  ///< command, set and `exist`
+};
+
+/// Writes elements into messages:
+///
+///     nlmsghdr, nfgenmsg
+///     PROTOCOL, SETNAME, LINENO 0, ADT { DATA { element, LINENO index + 1 } … }   several elements
+///     PROTOCOL, SETNAME, LINENO 0, DATA { element, LINENO index + 1 }             one element
+///     PROTOCOL, SETNAME, DATA { element }                                         one element to
+///     test
+///
+/// When an element is refused, the kernel copies its LINENO over the one of the message in the
+/// request that it echoes.
+class EntryWriter {
+ public:
+  explicit EntryWriter(const EntryJob& job) noexcept : job_(job) {}
+
+  [[nodiscard]] bool tests() const noexcept;
+
+  /// Add a message with the elements from `from` on to the window: up to `to`, at most `most`,
+  /// about 4 KB. Returns the index behind the last one. `exclusive`: with NLM_F_EXCL.
+  uint32_t write(nl::Window& window, uint32_t from, uint32_t to, uint32_t most,
+                 bool exclusive) const noexcept;
+
+  /// Room that the next message wants in a window, before it is written.
+  [[nodiscard]] static bool fits(const nl::Window& window, uint32_t most) noexcept;
+
+ private:
+  void putElement(uint32_t index, nl::MessageWriter& writer) const noexcept;
+
+  const EntryJob& job_;
+};
+
+/// The line number in the echo of a refused request; 0 when there is none.
+[[nodiscard]] uint32_t lineOf(std::span<const uint8_t> request) noexcept;
+
+}  // namespace ipset

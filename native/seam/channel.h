@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "ipvs/family.h"
+#include "nl/endpoint.h"
+#include "seam/reply.h"
+#include "seam/request.h"
+
+namespace seam {
+
+/// What opening came to.
+struct OpenOutcome {
+  enum class Step : uint8_t { kDone, kNetns, kSocket, kFamily };
+  Step step = Step::kDone;
+  int error = 0;
+  uint32_t receiveBuffer = 0;
+  uint32_t sendBuffer = 0;
+};
+
+/// The sockets of one subsystem in one network namespace, and what can be done with them. Runs and
+/// dumps come from worker threads, one at a time; close() waits for the one that is running.
+class Channel {
+ public:
+  Channel(Subsystem subsystem, nl::Netns netns) noexcept;
+
+  [[nodiscard]] Subsystem subsystem() const noexcept { return subsystem_; }
+  [[nodiscard]] const nl::Counters& counters() const noexcept { return *counters_; }
+
+  [[nodiscard]] OpenOutcome open() noexcept;
+  void run(const Request& request, Reply& reply) noexcept;
+  void dump(const Request& request, Reply& reply) noexcept;
+  void close() noexcept;
+
+  /// Claim the channel for one run or dump; false when one is under way. For the JavaScript thread.
+  [[nodiscard]] bool claim() noexcept { return !busy_.exchange(true); }
+  void release() noexcept { busy_.store(false); }
+  /// close() was asked for. For the JavaScript thread.
+  [[nodiscard]] bool closing() const noexcept { return closing_.load(); }
+  void startClosing() noexcept { closing_.store(true); }
+
+ private:
+  Subsystem subsystem_;
+  std::shared_ptr<nl::Counters> counters_;
+  std::mutex mutex_;
+  nl::Endpoint endpoint_;
+  ipvs::Family family_;
+  std::atomic<bool> busy_{false};
+  std::atomic<bool> closing_{false};
+};
+
+}  // namespace seam

@@ -1,0 +1,116 @@
+#include "seam/jobs.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "seam/handle.h"
+#include "seam/values.h"
+
+namespace seam {
+
+namespace {
+
+class OpenJob final : public Job {
+ public:
+  OpenJob(Subsystem subsystem, OpenOptions options) noexcept
+      : subsystem_(subsystem), options_(std::move(options)) {}
+
+  void execute() noexcept override {
+    nl::Fd netns = std::move(options_.fd);
+    int error = options_.fdError;
+    if (!options_.path.empty()) {
+      netns = nl::Fd(::open(options_.path.c_str(), O_RDONLY | O_CLOEXEC));
+      if (!netns.valid()) error = -errno;
+    }
+    if (error != 0) {
+      outcome_ = {.step = OpenOutcome::Step::kNetns, .error = error};
+      return;
+    }
+    channel_ = std::make_shared<Channel>(subsystem_, nl::Netns(std::move(netns)));
+    outcome_ = channel_->open();
+  }
+
+  napi_value result(napi_env env) noexcept override {
+    ObjectBuilder object(env);
+    if (outcome_.step == OpenOutcome::Step::kDone) {
+      object.set("handle", toHandle(env, std::move(channel_)))
+          .set("receiveBuffer", static_cast<double>(outcome_.receiveBuffer))
+          .set("sendBuffer", static_cast<double>(outcome_.sendBuffer));
+    } else {
+      object.set("step", nameOf(outcome_.step)).set("errno", static_cast<double>(outcome_.error));
+    }
+    return object.value();
+  }
+
+ private:
+  static const char* nameOf(OpenOutcome::Step step) noexcept {
+    switch (step) {
+      case OpenOutcome::Step::kNetns:
+        return "netns";
+      case OpenOutcome::Step::kFamily:
+        return "family";
+      default:
+        return "socket";
+    }
+  }
+
+  Subsystem subsystem_;
+  OpenOptions options_;
+  std::shared_ptr<Channel> channel_;
+  OpenOutcome outcome_;
+};
+
+class CloseJob final : public Job {
+ public:
+  explicit CloseJob(std::shared_ptr<Channel> channel) noexcept : channel_(std::move(channel)) {}
+  void execute() noexcept override { channel_->close(); }
+  napi_value result(napi_env /*env*/) noexcept override { return nullptr; }
+
+ private:
+  std::shared_ptr<Channel> channel_;
+};
+
+class ExchangeJob final : public Job {
+ public:
+  using Work = void (Channel::*)(const Request&, Reply&) noexcept;
+
+  ExchangeJob(std::shared_ptr<Channel> channel, Request request, Work work) noexcept
+      : channel_(std::move(channel)), request_(std::move(request)), work_(work) {}
+  ~ExchangeJob() override { channel_->release(); }
+  ExchangeJob(const ExchangeJob&) = delete;
+  ExchangeJob& operator=(const ExchangeJob&) = delete;
+
+  void execute() noexcept override { ((*channel_).*work_)(request_, reply_); }
+  napi_value result(napi_env env) noexcept override {
+    // Before the promise settles: whoever awaits it may use the channel again.
+    channel_->release();
+    return toReply(env, reply_);
+  }
+
+ private:
+  std::shared_ptr<Channel> channel_;
+  Request request_;
+  Work work_;
+  Reply reply_;
+};
+
+}  // namespace
+
+std::unique_ptr<Job> makeOpenJob(Subsystem subsystem, OpenOptions options) {
+  return std::make_unique<OpenJob>(subsystem, std::move(options));
+}
+
+std::unique_ptr<Job> makeCloseJob(std::shared_ptr<Channel> channel) {
+  return std::make_unique<CloseJob>(std::move(channel));
+}
+
+std::unique_ptr<Job> makeRunJob(std::shared_ptr<Channel> channel, Request request) {
+  return std::make_unique<ExchangeJob>(std::move(channel), std::move(request), &Channel::run);
+}
+
+std::unique_ptr<Job> makeDumpJob(std::shared_ptr<Channel> channel, Request request) {
+  return std::make_unique<ExchangeJob>(std::move(channel), std::move(request), &Channel::dump);
+}
+
+}  // namespace seam
