@@ -14,7 +14,6 @@ export interface Observed {
   readonly virtualServers: readonly VirtualServer[];
   /** Sets of the scope that exist, the records included, by name. */
   readonly sets: ReadonlyMap<string, SetSnapshot>;
-  /** Names of all sets that exist, for telling a missing set from one of a type that this package does not speak. */
   readonly interface: LinkState | undefined;
   /** Addresses of the scope's interface, without IPv6 link-local ones. */
   readonly addresses: readonly { readonly family: Family; readonly address: string }[];
@@ -36,7 +35,7 @@ async function orNone<T>(reading: Promise<readonly T[]>): Promise<readonly T[]> 
 }
 
 /**
- * Read what the scope covers: one listing of virtual servers with their real servers, one of sets with their entries, one of the
+ * Read what the scope covers: one listing of virtual servers with their real servers, each set of the scope, the
  * interface's addresses, the rules of each family, and the settings that `wanted` names. Changes nothing.
  *
  * A subsystem that the kernel lacks reads as empty; programming it will say what is missing.
@@ -52,10 +51,9 @@ export async function observe(
   // First, since the first request for the ip_vs family loads the module, and with it come its sysctls.
   const servers = await orNone(kernel.ipvs.list({ ...options, realServers: true }));
   const names = new Set(scope.families.flatMap(({ sets, record }) => [...sets, record]));
-  const prefix = commonPrefix([...names]);
 
   const [sets, link, rules, sysctls, timeouts] = await Promise.all([
-    orNone(kernel.ipset.snapshot({ ...options, prefix })),
+    snapshots(kernel, names, options),
     kernel.link.get(scope.interface, options),
     Promise.all(scope.families.map(({ family, chains }) => kernel.rules.read(family, chains, options))),
     Promise.all(
@@ -81,12 +79,15 @@ export function hasTimeouts(timeouts: Partial<IpvsTimeouts> | undefined): boolea
   return timeouts !== undefined && Object.values(timeouts).some((seconds) => seconds > 0);
 }
 
-/** The longest text that all names begin with. */
-function commonPrefix(names: readonly string[]): string {
-  const [first = ''] = names;
-  let length = first.length;
-  for (const name of names) {
-    while (!name.startsWith(first.slice(0, length))) length--;
-  }
-  return first.slice(0, length);
+/** Sets by name. Others, which may be huge, are not read as long as their names begin differently (up to the first dash). */
+async function snapshots(
+  kernel: Kernel,
+  names: ReadonlySet<string>,
+  options: CallOptions,
+): Promise<readonly SetSnapshot[]> {
+  const prefixes = new Set([...names].map((name) => name.slice(0, name.indexOf('-') + 1)));
+  const all = await Promise.all(
+    [...prefixes].map((prefix) => orNone(kernel.ipset.snapshot({ ...options, prefix }))),
+  );
+  return all.flat();
 }

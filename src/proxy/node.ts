@@ -1,0 +1,114 @@
+import { ValidationError } from '../errors.js';
+import type { Kernel } from '../kernel/types.js';
+import { canonicalAddress, type Family, parseAddress, tryParseAddress } from '../net/address.js';
+import { formatCidr, parseCidr } from '../net/cidr.js';
+import type { CallOptions } from '../netlink/types.js';
+import { isObject, listAt, objectsAt, optionalText, textAt, textsByKey } from './fields.js';
+
+/** An interface of the node and its addresses. */
+export interface NodeInterface {
+  readonly name: string;
+  /** Canonical, without prefix lengths. */
+  readonly addresses: readonly string[];
+}
+
+/** What is known about the node that is programmed. */
+export interface NodeFacts {
+  /** Name of the Node object; endpoints with this `nodeName` are local. */
+  readonly name: string;
+  /** Of the Node object; `topology.kubernetes.io/zone` is looked at. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly podCIDRs: readonly string[];
+  /** The node's own address, at most one per family. */
+  readonly primaryIPs: readonly string[];
+  /** Interfaces with their addresses; loopback and ours may be among them. */
+  readonly interfaces: readonly NodeInterface[];
+}
+
+/** The dummy interface that virtual addresses are bound to. */
+export const KUBE_INTERFACE = 'kube-ipvs0';
+
+/** An IPv4 address in its IPv6 form counts as IPv4, as it does to Kubernetes. */
+function unmapped(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice('::ffff:'.length) : address;
+}
+
+const LOOPBACK_4 = 127;
+
+/** 127.0.0.0/8 and ::1. */
+export function isLoopback(address: string): boolean {
+  const parsed = tryParseAddress(address);
+  return parsed?.family === 'inet' ? parsed.bytes[0] === LOOPBACK_4 : address === '::1';
+}
+
+/** fe80::/10 */
+export function isLinkLocal6(address: string): boolean {
+  const parsed = tryParseAddress(address);
+  if (parsed?.family !== 'inet6') return false;
+  return parsed.bytes[0] === 0xfe && ((parsed.bytes[1] ?? 0) & 0xc0) === 0x80;
+}
+
+/** The node's own address of a family. */
+export function primaryIP(node: NodeFacts, family: Family): string | undefined {
+  return node.primaryIPs.find((address) => tryParseAddress(address)?.family === family);
+}
+
+/**
+ * Check node facts that come from outside (`--node-facts`): an object with `name`, and optionally `labels`, `podCIDRs`,
+ * `primaryIPs` and `interfaces: [{ name, addresses }]`. Addresses may carry a prefix length.
+ * @throws ValidationError with the path of the first bad field.
+ */
+export function parseNodeFacts(value: unknown): NodeFacts {
+  if (!isObject(value))
+    throw new ValidationError('node', 'an object with name, primaryIPs, interfaces', value);
+  const known = ['name', 'labels', 'podCIDRs', 'primaryIPs', 'interfaces'];
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) throw new ValidationError(key, `one of ${known.join(', ')}`, value[key]);
+  }
+  const addressesOf = (list: readonly unknown[], path: string): string[] =>
+    list.map((item, i) => {
+      const text = typeof item === 'string' ? item.replace(/\/\d+$/, '') : item;
+      return unmapped(canonicalAddress(text, `${path}[${i}]`));
+    });
+  const primaryIPs = addressesOf(listAt(value, 'primaryIPs', ''), 'primaryIPs');
+  const families = primaryIPs.map((address) => parseAddress(address, 'primaryIPs').family);
+  if (new Set(families).size !== families.length)
+    throw new ValidationError('primaryIPs', 'at most one address per family', primaryIPs);
+  return {
+    name: textAt(value, 'name', ''),
+    labels: textsByKey(value, 'labels', ''),
+    podCIDRs: listAt(value, 'podCIDRs', '').map((text, i) => formatCidr(parseCidr(text, `podCIDRs[${i}]`))),
+    primaryIPs,
+    interfaces: objectsAt(value, 'interfaces', '').map(([item, path]) => ({
+      name: optionalText(item, 'name', path) ?? '',
+      addresses: addressesOf(listAt(item, 'addresses', path), `${path}.addresses`),
+    })),
+  };
+}
+
+/**
+ * Node facts from the network namespace itself. The primary address of a family is the first global one of the first interface
+ * that has any, loopback and {@link KUBE_INTERFACE} left out. Labels and pod networks are not known here.
+ */
+export async function deriveNodeFacts(
+  kernel: Kernel,
+  hostname: string,
+  options: CallOptions = {},
+): Promise<NodeFacts> {
+  const interfaces = new Map<string, string[]>();
+  const primary = new Map<Family, string>();
+  for (const { link, address, family, scope } of await kernel.link.addresses(undefined, options)) {
+    const addresses = interfaces.get(link) ?? [];
+    addresses.push(address);
+    interfaces.set(link, addresses);
+    const counts = scope === 'global' && link !== KUBE_INTERFACE && !isLoopback(address);
+    if (counts && !primary.has(family)) primary.set(family, address);
+  }
+  return {
+    name: hostname.trim().toLowerCase(),
+    labels: {},
+    podCIDRs: [],
+    primaryIPs: [...primary.values()],
+    interfaces: [...interfaces].map(([name, addresses]) => ({ name, addresses })),
+  };
+}

@@ -1,0 +1,123 @@
+import { applyServicePatch, defaultService, parseServicePatch } from '../ipvs/service-settings.js';
+import type { Forwarding, VirtualServerSpec } from '../ipvs/types.js';
+import type { SetType } from '../ipset/types.js';
+import type { Protocol } from '../net/protocol.js';
+import { type AddressId, parseUrl, wantedAttributes, wantedRealServer } from '../plan/canonical.js';
+import { formatRule } from '../rules/iptables/rule.js';
+import type { TableName } from '../rules/types.js';
+import type { KubeFamilyState, KubeState, Skipped } from './desired.js';
+
+/** A real server in rendered JSON. */
+export interface RenderedRealServer {
+  readonly address: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly forwarding: Forwarding;
+}
+
+/** A virtual server in rendered JSON. */
+export interface RenderedVirtualServer {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+  readonly scheduler: string;
+  /** The kernel's flag word without the hashed bit (0x2), which the kernel sets by itself. */
+  readonly flags: number;
+  /** Seconds; 0 without persistence. */
+  readonly persistenceTimeout: number;
+  readonly realServers: readonly RenderedRealServer[];
+}
+
+/** A set in rendered JSON. */
+export interface RenderedSet {
+  readonly name: string;
+  readonly type: SetType;
+  /** Null for types without a family (`bitmap:port`). */
+  readonly family: 'inet' | 'inet6' | null;
+  /** Canonical text, sorted. */
+  readonly entries: readonly string[];
+}
+
+/** Rules of a table by chain, each as `iptables-save` prints it: `-A CHAIN …`. */
+export type RenderedChains = Readonly<Record<string, readonly string[]>>;
+
+/** One family in rendered JSON. */
+export interface RenderedFamily {
+  readonly family: 'ipv4' | 'ipv6';
+  readonly virtualServers: readonly RenderedVirtualServer[];
+  readonly sets: readonly RenderedSet[];
+  readonly rules: Readonly<Record<TableName, RenderedChains>>;
+  /** Rules that are inserted at the head of base chains, in the order in which they come to stand. */
+  readonly jumps: readonly { readonly table: TableName; readonly rule: string }[];
+  /** Addresses of kube-ipvs0. */
+  readonly boundAddresses: readonly string[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  /** By `namespace/name`. */
+  readonly healthCheckNodePorts: Readonly<Record<string, number>>;
+  readonly skipped: readonly Skipped[];
+}
+
+/** What `ipvs render --format json` prints. */
+export interface RenderedState {
+  readonly families: readonly RenderedFamily[];
+}
+
+/** The flag word that a virtual server will have. */
+export function flagsOf(spec: VirtualServerSpec, id: AddressId): number {
+  const patch = parseServicePatch(wantedAttributes(spec, id, 'virtualServer'), id, 'virtualServer');
+  return applyServicePatch(defaultService(id.family), patch, id.family, 'virtualServer').flags;
+}
+
+function renderServer(spec: VirtualServerSpec): RenderedVirtualServer {
+  const id = parseUrl(spec.url);
+  const { scheduler = '', persistence } = wantedAttributes(spec, id, 'virtualServer');
+  return {
+    address: id.address,
+    port: id.port,
+    protocol: id.protocol,
+    scheduler,
+    flags: flagsOf(spec, id),
+    persistenceTimeout: persistence === undefined || persistence === false ? 0 : persistence.timeout,
+    realServers: (spec.realServers ?? []).map((real, i) => {
+      const { address, port, weight, forwarding } = wantedRealServer(real, id, `realServers[${i}]`);
+      return { address, port, weight, forwarding };
+    }),
+  };
+}
+
+function renderFamily(state: KubeFamilyState, sysctls: KubeState['sysctls']): RenderedFamily {
+  const { family, rules } = state;
+  const chains = (table: TableName): RenderedChains =>
+    Object.fromEntries(
+      rules.chains
+        .filter((chain) => chain.table === table)
+        .map((chain) => [
+          chain.name,
+          chain.rules.map((rule) => `-A ${chain.name} ${formatRule(rule, family)}`),
+        ]),
+    );
+  return {
+    family: family === 'inet' ? 'ipv4' : 'ipv6',
+    virtualServers: state.virtualServers.map(renderServer),
+    sets: state.sets.map((set) => ({
+      name: set.name,
+      type: set.type,
+      family: set.family ?? null,
+      entries: set.entries,
+    })),
+    rules: { nat: chains('nat'), filter: chains('filter') },
+    jumps: rules.jumps.map(({ table, from, rule }) => ({
+      table,
+      rule: `-A ${from} ${formatRule(rule, family)}`,
+    })),
+    boundAddresses: state.boundAddresses,
+    sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
+    healthCheckNodePorts: state.healthCheckNodePorts,
+    skipped: state.skipped,
+  };
+}
+
+/** Desired state as plain JSON in the kernel's own terms, for other programs and for comparison by eye. Pure. */
+export function renderState(state: KubeState): RenderedState {
+  return { families: state.families.map((family) => renderFamily(family, state.sysctls)) };
+}

@@ -1,0 +1,84 @@
+import { canonicalEntry } from '../ipset/entry.js';
+import type { EntryOf } from '../ipset/types.js';
+import { type Family, formatAddress } from '../net/address.js';
+import { parseCidr } from '../net/cidr.js';
+import type { DesiredSet } from '../plan/types.js';
+import { KUBE_SETS, type KubeSetName, kubeSetName } from '../rules/kube/names.js';
+
+/**
+ * The sets of the classic profile, in the order in which their entries become effective: what exempts from a rule comes before
+ * what the rule catches (allowed ranges before the firewall, Local policy before masquerading), and deletion goes the other way.
+ */
+export const CLASSIC_SETS: readonly KubeSetName[] = [
+  'KUBE-LOOP-BACK',
+  'KUBE-CLUSTER-IP',
+  'KUBE-EXTERNAL-IP',
+  'KUBE-LOAD-BALANCER-LOCAL',
+  'KUBE-LOAD-BALANCER-SOURCE-CIDR',
+  'KUBE-LOAD-BALANCER-SOURCE-IP',
+  'KUBE-LOAD-BALANCER-FW',
+  'KUBE-LOAD-BALANCER',
+  'KUBE-NODE-PORT-LOCAL-TCP',
+  'KUBE-NODE-PORT-TCP',
+  'KUBE-NODE-PORT-LOCAL-UDP',
+  'KUBE-NODE-PORT-UDP',
+];
+
+/** Sets that are only there when something is in them: the kernel's port bitmaps know no SCTP. */
+export const CLASSIC_SETS_ON_DEMAND: readonly KubeSetName[] = [
+  'KUBE-NODE-PORT-LOCAL-SCTP-HASH',
+  'KUBE-NODE-PORT-SCTP-HASH',
+];
+
+/** All names of a family, for the ownership scope: whatever a profile, or kube-proxy itself, may have made. */
+export function kubeSetNames(family: Family): string[] {
+  return (Object.keys(KUBE_SETS) as KubeSetName[]).map((name) => kubeSetName(name, family));
+}
+
+type EntryFor<N extends KubeSetName> = EntryOf[Extract<(typeof KUBE_SETS)[N]['type'], keyof EntryOf>];
+
+/** Collects the entries of one family's sets. */
+export class SetCollector {
+  readonly #family: Family;
+  readonly #entries = new Map<KubeSetName, Set<string>>();
+
+  constructor(family: Family) {
+    this.#family = family;
+  }
+
+  /** Add an entry; adding it twice is fine. */
+  add<N extends KubeSetName>(name: N, entry: EntryFor<N>): void {
+    const { type } = KUBE_SETS[name];
+    let entries = this.#entries.get(name);
+    if (entries === undefined) this.#entries.set(name, (entries = new Set()));
+    entries.add(canonicalEntry(type, entry, this.#family));
+  }
+
+  /** The sets that have entries, by their IPv4 names. */
+  nonEmpty(): ReadonlySet<KubeSetName> {
+    return new Set(this.#entries.keys());
+  }
+
+  /** The sets, entries sorted. `onDemand` ones only when they have any. */
+  sets(always: readonly KubeSetName[], onDemand: readonly KubeSetName[]): DesiredSet[] {
+    return [...always, ...onDemand.filter((name) => this.#entries.has(name))].map((name) => {
+      const { type } = KUBE_SETS[name];
+      return {
+        name: kubeSetName(name, this.#family),
+        type,
+        ...(type === 'bitmap:port' ? { range: [0, 65535] as const } : { family: this.#family }),
+        entries: [...(this.#entries.get(name) ?? [])].sort(),
+      };
+    });
+  }
+}
+
+/** A network as `hash:ip,port,net` takes it: the kernel refuses /0 there, and its two halves mean the same. */
+export function storableNetworks(network: string): readonly string[] {
+  const { family, prefix } = parseCidr(network, 'network');
+  if (prefix > 0) return [network];
+  const upper = new Uint8Array(family === 'inet' ? 4 : 16);
+  const lower = formatAddress(upper, family);
+  upper[0] = 0x80;
+  return [`${lower}/1`, `${formatAddress(upper, family)}/1`];
+}
