@@ -29,6 +29,21 @@ std::optional<std::string> stringOf(const Napi::Value& value) {
 
 std::string argument(size_t index) { return "argument " + std::to_string(index + 1); }
 
+/// A detached buffer comes out empty.
+std::optional<std::span<const uint8_t>> viewOf(const Napi::Value& value, const std::string& what) {
+  napi_typedarray_type type = napi_int8_array;
+  void* data = nullptr;
+  size_t length = 0;
+  if (!value.IsTypedArray() ||
+      napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) !=
+          napi_ok ||
+      type != napi_uint8_array) {
+    throwType(value.Env(), what + " must be a Uint8Array");
+    return std::nullopt;
+  }
+  return std::span<const uint8_t>{static_cast<const uint8_t*>(data), data == nullptr ? 0 : length};
+}
+
 bool takePath(const Napi::Value& value, OpenOptions& out) {
   const std::optional<std::string> path = value.IsString() ? stringOf(value) : std::nullopt;
   if (!path || path->empty() || path->find('\0') != std::string::npos) {
@@ -84,23 +99,16 @@ std::optional<Shape> shapeArg(const Napi::CallbackInfo& info, size_t index) {
   return std::nullopt;
 }
 
-std::optional<nl::Bytes> bytesArg(const Napi::CallbackInfo& info, size_t index) {
-  return bytesOf(info.Env(), info[index], argument(index).c_str());
+std::optional<std::span<const uint8_t>> viewArg(const Napi::CallbackInfo& info, size_t index) {
+  return viewOf(info[index], argument(index));
 }
 
-std::optional<nl::Bytes> bytesOf(Napi::Env env, Napi::Value value, const char* what) {
-  napi_typedarray_type type = napi_int8_array;
-  void* data = nullptr;
-  size_t length = 0;
-  if (!value.IsTypedArray() ||
-      napi_get_typedarray_info(env, value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_uint8_array) {
-    throwType(env, std::string(what) + " must be a Uint8Array");
-    return std::nullopt;
-  }
+std::optional<nl::Bytes> bytesArg(const Napi::CallbackInfo& info, size_t index) {
+  const std::optional<std::span<const uint8_t>> view = viewArg(info, index);
+  if (!view) return std::nullopt;
   nl::Bytes copy;
-  if (!copy.append(data, data == nullptr ? 0 : length)) {
-    throwRange(env, std::string(what) + " is too large");
+  if (!copy.append(view->data(), view->size())) {
+    throwRange(info.Env(), argument(index) + " is too large");
     return std::nullopt;
   }
   return copy;
@@ -121,7 +129,7 @@ bool runOptionsArg(const Napi::CallbackInfo& info, size_t index, Request& reques
     return false;
   }
   if (head->IsUndefined()) return true;
-  const std::optional<nl::Bytes> bytes = bytesOf(info.Env(), *head, "head");
+  const std::optional<std::span<const uint8_t>> bytes = viewOf(*head, "head");
   if (!bytes) return false;
   if (bytes->size() != sizeof(SetCommand)) {
     throwRange(info.Env(), "head must be one SetCommand record");

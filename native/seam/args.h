@@ -17,9 +17,11 @@ namespace seam {
 
 [[nodiscard]] std::optional<Subsystem> subsystemArg(const Napi::CallbackInfo& info, size_t index);
 [[nodiscard]] std::optional<Shape> shapeArg(const Napi::CallbackInfo& info, size_t index);
-/// The content of a Uint8Array, copied.
+/// The content of a Uint8Array, in place: good until JavaScript runs again.
+[[nodiscard]] std::optional<std::span<const uint8_t>> viewArg(const Napi::CallbackInfo& info,
+                                                              size_t index);
+/// The same, copied.
 [[nodiscard]] std::optional<nl::Bytes> bytesArg(const Napi::CallbackInfo& info, size_t index);
-[[nodiscard]] std::optional<nl::Bytes> bytesOf(Napi::Env env, Napi::Value value, const char* what);
 /// `{ stopOnError, head? }` into the request.
 [[nodiscard]] bool runOptionsArg(const Napi::CallbackInfo& info, size_t index, Request& request);
 

@@ -45,14 +45,19 @@ std::shared_ptr<Channel> claimedArg(const Napi::CallbackInfo& info, Shape shape)
 std::optional<Request> requestArgs(const Napi::CallbackInfo& info, size_t first) {
   const std::optional<Shape> shape = shapeArg(info, first);
   if (!shape) return std::nullopt;
-  std::optional<nl::Bytes> records = bytesArg(info, first + 1);
-  std::optional<nl::Bytes> heap = records ? bytesArg(info, first + 2) : std::nullopt;
-  if (!records || !heap) return std::nullopt;
   Request request;
   request.shape = *shape;
-  request.records = std::move(*records);
-  request.heap = std::move(*heap);
+  // Options first: reading them may run getters, and the views below must not outlive JavaScript
+  // code.
   if (!runOptionsArg(info, first + 3, request)) return std::nullopt;
+  std::optional<nl::Bytes> records = bytesArg(info, first + 1);
+  const auto heap = records ? viewArg(info, first + 2) : std::nullopt;
+  if (!heap) return std::nullopt;
+  request.records = std::move(*records);
+  if (!takeHeap(request, *heap)) {
+    throwRange(info.Env(), "the heap is too large");
+    return std::nullopt;
+  }
   if (const auto problem = misuseOfRun(request)) {
     throwRange(info.Env(), *problem);
     return std::nullopt;

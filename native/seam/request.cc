@@ -4,6 +4,8 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "ipset/attributes.h"
 
 namespace seam {
@@ -118,6 +120,14 @@ Problem checkEntries(const Request& request) {
   return std::nullopt;
 }
 
+/// The strings of an entry, by the bits that say that they are there.
+template <class Visit>
+void eachString(SetEntry& entry, Visit visit) noexcept {
+  if ((entry.parts & (kEntryName | kEntryIface)) != 0) visit(entry.nameOffset, entry.nameLength);
+  if ((entry.parts & kEntryNameRef) != 0) visit(entry.refOffset, entry.refLength);
+  if ((entry.parts & kEntryComment) != 0) visit(entry.commentOffset, entry.commentLength);
+}
+
 Problem checkStride(const Request& request) {
   const size_t stride = strideOf(request.shape);
   const size_t size = request.records.size();
@@ -137,6 +147,33 @@ Problem checkDumpCommand(const Request& request) {
 }
 
 }  // namespace
+
+bool takeHeap(Request& request, std::span<const uint8_t> heap) noexcept {
+  if (request.shape != Shape::kSetEntry || heap.size() >= UINT32_MAX) {
+    return request.heap.append(heap.data(), heap.size());
+  }
+  const std::span<SetEntry> entries{reinterpret_cast<SetEntry*>(request.records.data()),
+                                    request.records.size() / sizeof(SetEntry)};
+  const auto size = static_cast<uint32_t>(heap.size());
+  uint32_t from = size;
+  uint32_t to = 0;
+  for (SetEntry& entry : entries) {
+    eachString(entry, [&](uint32_t offset, uint16_t length) noexcept {
+      if (offset > size || length > size - offset) return;
+      from = std::min(from, offset);
+      to = std::max(to, offset + length);
+    });
+  }
+  if (from >= to) from = to = 0;
+  for (SetEntry& entry : entries) {
+    eachString(entry, [&](uint32_t& offset, uint16_t length) noexcept {
+      const bool inside = offset <= size && length <= size - offset;
+      // Empty strings may stand anywhere, before the first byte that is taken too.
+      offset = inside ? (length == 0 ? 0 : offset - from) : UINT32_MAX;
+    });
+  }
+  return request.heap.append(heap.data() + from, to - from);
+}
 
 Problem misuseOfRun(const Request& request) {
   if (Problem problem = checkStride(request)) return problem;

@@ -26,6 +26,11 @@ struct Request {
   }
 };
 
+/// Copy the part of the caller's heap that the SetEntry records refer to into the request, and make
+/// their offsets relative to it. A long run comes in many parts with one heap. Offsets outside the
+/// heap are left for misuseOfRun() to find. False: no memory.
+[[nodiscard]] bool takeHeap(Request& request, std::span<const uint8_t> heap) noexcept;
+
 /// Checks what memory safety and the conversation with the kernel need: whole records, known
 /// commands, strings inside the heap. Meaning is checked in TypeScript. Returns what is wrong.
 [[nodiscard]] std::optional<std::string> misuseOfRun(const Request& request);
