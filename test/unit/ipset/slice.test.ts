@@ -1,0 +1,27 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Slice, sortTexts } from '../../../src/ipset/slice.js';
+
+describe('sorting in slices', () => {
+  it('gives what sort() gives', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.string({ unit: 'binary', maxLength: 3 }), { maxLength: 6000, size: 'max' }),
+        async (texts) => {
+          expect(await sortTexts(texts, new Slice())).toEqual([...texts].sort());
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('lets others run while it sorts much', async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const texts = Array.from({ length: 300_000 }, (_, i) => String((i * 7919) % 300_007));
+    const sorted = await sortTexts(texts, new Slice());
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(3);
+    expect(sorted).toHaveLength(300_000);
+  });
+});
