@@ -138,8 +138,8 @@ export interface Stats<N extends number | bigint = number> {
   };
 }
 
-/** A real server as the kernel had it when it was read. */
-export interface RealServerState {
+/** A real server as the kernel had it when it was read. `N` is the type of its 64-bit counters. */
+export interface RealServerState<N extends number | bigint = number> {
   readonly address: string;
   readonly family: Family;
   readonly port: number;
@@ -152,11 +152,11 @@ export interface RealServerState {
   readonly activeConnections: number;
   readonly inactiveConnections: number;
   readonly persistentConnections: number;
-  readonly stats: Stats;
+  readonly stats: Stats<N>;
 }
 
-/** A virtual server as the kernel had it when it was read. */
-export interface VirtualServerState {
+/** A virtual server as the kernel had it when it was read. `N` is the type of its 64-bit counters. */
+export interface VirtualServerState<N extends number | bigint = number> {
   readonly url: VirtualServerUrl;
   readonly family: Family;
   /** Absent for servers by firewall mark. */
@@ -171,30 +171,45 @@ export interface VirtualServerState {
   readonly flags: number;
   readonly persistence: Persistence | false;
   readonly onePacket: boolean;
-  readonly stats: Stats;
+  readonly stats: Stats<N>;
 }
 
 /** A real server handle: its state, and verbs. Verbs address the server by identity; the state is a snapshot. */
-export interface RealServer extends RealServerState {
+export interface RealServer<N extends number | bigint = number> extends RealServerState<N> {
   readonly virtualServer: VirtualServerUrl;
-  /** Change attributes; those omitted keep their value (read, merge, write). Resolves with the new state. */
-  set(patch: RealServerAttributes, options?: CallOptions): Promise<RealServer>;
-  /** Remove it. False only with `ifExists`, when it was gone already. */
+  /**
+   * Change attributes; those omitted keep their value (read, merge, write), those given replace the former value as a whole.
+   * Nothing is written when nothing differs. Resolves with the new attributes and the connections and counters read before.
+   * @throws NotFoundError
+   */
+  set(patch: RealServerAttributes, options?: CallOptions): Promise<RealServer<N>>;
+  /** Remove it. False only with `ifExists`, when it (or its virtual server) was gone already. @throws NotFoundError */
   remove(options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
+  /** The state as plain data; `bigint` counters become decimal strings. */
+  toJSON(): unknown;
 }
 
 /** A virtual server handle: its state, its real servers where they were read, and verbs. */
-export interface VirtualServer extends VirtualServerState {
+export interface VirtualServer<N extends number | bigint = number> extends VirtualServerState<N> {
   /** Sorted by family, address, port. Empty when the listing was asked without them. */
-  readonly realServers: readonly RealServer[];
-  /** Add a real server; it must be new. @throws AlreadyExistsError */
-  add(realServer: RealServerSpec, options?: CallOptions): Promise<RealServer>;
-  /** Change attributes of this server; those omitted keep their value. Connections survive. */
-  set(patch: VirtualServerAttributes, options?: CallOptions): Promise<VirtualServer>;
-  /** Read it again. @throws NotFoundError */
-  refresh(options?: CallOptions): Promise<VirtualServer>;
-  /** Remove it with its real servers. */
+  readonly realServers: readonly RealServer<N>[];
+  /**
+   * Add a real server; it must be new. Resolves with its attributes and zero connections and counters; a real server that was
+   * removed less than two minutes ago comes back with its old ones, which `refresh()` shows.
+   * @throws AlreadyExistsError, NotFoundError when the virtual server is gone
+   */
+  add(realServer: RealServerSpec, options?: CallOptions): Promise<RealServer<N>>;
+  /**
+   * Change attributes of this server; those omitted keep their value. Connections survive. `realServers` of the result are those
+   * of this snapshot. @throws NotFoundError
+   */
+  set(patch: VirtualServerAttributes, options?: CallOptions): Promise<VirtualServer<N>>;
+  /** Read it again, with its real servers. @throws NotFoundError */
+  refresh(options?: CallOptions): Promise<VirtualServer<N>>;
+  /** Remove it with its real servers. False only with `ifExists`, when it was gone already. @throws NotFoundError */
   remove(options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
+  /** The state as plain data, real servers included; `bigint` counters become decimal strings. */
+  toJSON(): unknown;
 }
 
 /** One operation of a batch. Real servers are named by the virtual server and their own identity. */
@@ -257,6 +272,14 @@ export interface IpvsTimeouts {
   readonly udp: number;
 }
 
+/** Options of `get` and `list`. */
+export interface ReadOptions extends CallOptions {
+  /** Read the real servers too (one more dump per virtual server). Default true. */
+  readonly realServers?: boolean;
+  /** 64-bit counters as `bigint`. Default false: `number`, exact up to 2^53. */
+  readonly bigint?: boolean;
+}
+
 /** The IPVS table of one network namespace. */
 export interface Ipvs {
   info(options?: CallOptions): Promise<IpvsInfo>;
@@ -277,7 +300,8 @@ export interface Ipvs {
   ): Promise<VirtualServer>;
   /**
    * Make it so: add the virtual server or change what differs, and the same for the real servers given (those not given are left
-   * alone; absent `realServers` leaves all alone). Writes nothing when nothing differs.
+   * alone; absent `realServers` leaves all alone). Attributes that the spec omits mean their defaults, not what the kernel has.
+   * Writes nothing when nothing differs. Not atomic: what was done before a refusal stays.
    */
   ensure(
     spec: VirtualServerSpec,
@@ -288,13 +312,16 @@ export interface Ipvs {
   /** Undefined when absent. */
   get(
     server: VirtualServerRef,
-    options?: CallOptions & { readonly realServers?: boolean },
-  ): Promise<VirtualServer | undefined>;
+    options: ReadOptions & { readonly bigint: true },
+  ): Promise<VirtualServer<bigint> | undefined>;
+  get(server: VirtualServerRef, options?: ReadOptions): Promise<VirtualServer | undefined>;
   /**
-   * All virtual servers, sorted by family, protocol, address, port, then firewall marks. De-duplicated by key; under concurrent
-   * writers a listing is approximate (the kernel resumes by position and marks nothing).
+   * All virtual servers, sorted by family, protocol, address, port, then those by firewall mark, by mark and family: the order of
+   * `ipvsadm`. De-duplicated by key; under concurrent writers a listing is approximate (the kernel resumes by position and marks
+   * nothing). Services of protocols other than TCP, UDP and SCTP, which only raw netlink can create, are left out.
    */
-  list(options?: CallOptions & { readonly realServers?: boolean }): Promise<VirtualServer[]>;
+  list(options: ReadOptions & { readonly bigint: true }): Promise<VirtualServer<bigint>[]>;
+  list(options?: ReadOptions): Promise<VirtualServer[]>;
   /** Remove all virtual servers of the namespace, whoever made them. */
   flush(options?: CallOptions): Promise<void>;
   /** Ordered and pipelined, not atomic, with a result per operation. Input errors throw before anything is sent. */

@@ -1,0 +1,144 @@
+import { formatAddress, joinHostPort, parseAddress } from '../net/address.js';
+import { forwardingOf } from './destination-settings.js';
+import {
+  compareDestinations,
+  compareServices,
+  type DestinationId,
+  parseRealServer,
+  parseVirtualServer,
+  type ServiceId,
+} from './identity.js';
+import { hasNamedFlags, ServiceFlag } from './service-settings.js';
+import type {
+  Forwarding,
+  RealServerAttributes,
+  RealServerSpec,
+  SchedulerFlags,
+  VirtualServerAttributes,
+  VirtualServerSpec,
+} from './types.js';
+
+/** Options of {@link formatSave}. */
+export interface SaveOptions {
+  /**
+   * Write connection thresholds (`-x`, `-y`) too. `ipvsadm -Sn` loses them, although `ipvsadm -R` reads them. Default false.
+   */
+  readonly thresholds?: boolean;
+}
+
+/**
+ * Virtual servers and their real servers as the text that `ipvsadm -Sn` prints and `ipvsadm -R` reads (seen with ipvsadm 1.31).
+ * Takes states as `list()` returns them as well as specs, in any order; sorted as ipvsadm sorts.
+ *
+ * It differs from ipvsadm where ipvsadm's own text could not be read back: firewall marks from 2^31 on are not written as negative
+ * numbers, and scheduler flags that `sh` and `mh` have no name for are written as `flag-3`. Forwarding `bypass` has no switch and is
+ * written as ipvsadm does, `(null)`; `local` is written as `-g`, which is what the kernel makes of it for an address of its own.
+ *
+ * @throws ValidationError naming `servers[i]` for an identity that makes no sense.
+ */
+export function formatSave(servers: Iterable<VirtualServerSpec>, options: SaveOptions = {}): string {
+  // Only identities are checked: what a kernel has is printed, whether this package would have written it or not.
+  const entries = Array.from(servers, (server, i) => ({
+    id: parseVirtualServer(server, `servers[${String(i)}]`),
+    server,
+    path: `servers[${String(i)}].realServers`,
+  }));
+  const lines: string[] = [];
+  for (const { id, server, path } of entries.sort((a, b) => compareServices(a.id, b.id))) {
+    lines.push(`-A ${serviceArguments(id)}${settingsArguments(server, id)}`);
+    const realServers = (server.realServers ?? []).map((spec, i) => ({
+      id: parseRealServer(spec, id, `${path}[${String(i)}]`),
+      attributes: attributesOf(spec),
+    }));
+    for (const real of realServers.sort((a, b) => compareDestinations(a.id, b.id))) {
+      const tail = destinationArguments(real.attributes) + limits(real.attributes, options);
+      lines.push(`-a ${serviceArguments(id)} -r ${name(real.id)}${tail}`);
+    }
+  }
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function attributesOf(spec: RealServerSpec): RealServerAttributes {
+  return typeof spec === 'string' ? {} : spec;
+}
+
+const PROTOCOL_SWITCH = { tcp: '-t', udp: '-u', sctp: '--sctp-service' } as const;
+
+function serviceArguments(id: ServiceId): string {
+  if (id.fwmark !== undefined) return `-f ${String(id.fwmark)}${id.family === 'inet6' ? ' -6' : ''}`;
+  return `${PROTOCOL_SWITCH[id.protocol]} ${hostPort(id.address, id.port)}`;
+}
+
+function settingsArguments(server: VirtualServerAttributes, { family }: ServiceId): string {
+  const { scheduler = 'wlc', schedulerFlags = {}, persistence = false, onePacket = false } = server;
+  const parts = [`-s ${scheduler}`];
+  if (persistence !== false) {
+    const { timeout, netmask, engine } = persistence;
+    parts.push(`-p ${String(timeout)}`);
+    const widest = family === 'inet' ? '255.255.255.255' : 128;
+    if (netmask !== undefined && netmask !== widest) parts.push(`-M ${String(netmask)}`);
+    if (engine !== undefined) parts.push(`--pe ${engine}`);
+  }
+  if (onePacket) parts.push('-o');
+  const names = flagNames(schedulerFlags, scheduler);
+  if (names.length > 0) parts.push(`-b ${names.join(',')}`);
+  return ` ${parts.join(' ')}`;
+}
+
+function flagNames({ fallback, port, raw = 0 }: SchedulerFlags, scheduler: string): readonly string[] {
+  const names = hasNamedFlags(scheduler)
+    ? [`${scheduler}-fallback`, `${scheduler}-port`, 'flag-3']
+    : ['flag-1', 'flag-2', 'flag-3'];
+  const on = [
+    fallback === true || (raw & ServiceFlag.scheduler1) !== 0,
+    port === true || (raw & ServiceFlag.scheduler2) !== 0,
+    (raw & ServiceFlag.scheduler3) !== 0,
+  ];
+  return names.filter((_, i) => on[i]);
+}
+
+const FORWARDING_SWITCH: Readonly<Record<Forwarding, string>> = {
+  masq: '-m',
+  local: '-g',
+  tunnel: '-i',
+  dr: '-g',
+  bypass: '(null)',
+};
+
+function destinationArguments(attributes: RealServerAttributes): string {
+  const forwarding = forwardingOf(attributes.forwarding ?? 'masq') ?? 'masq';
+  const { weight = 1 } = attributes;
+  return ` ${FORWARDING_SWITCH[forwarding]} -w ${String(weight)}${forwarding === 'tunnel' ? tunnelArguments(attributes) : ''}`;
+}
+
+function tunnelArguments({ tunnel = { type: 'ipip' } }: RealServerAttributes): string {
+  const { type, port, checksum = 'none' } = tunnel;
+  if (type === 'ipip') return ' --tun-type ipip';
+  const sum = checksum === 'none' ? '--tun-nocsum' : `--tun-${checksum}`;
+  return port === undefined
+    ? ` --tun-type ${type} ${sum}`
+    : ` --tun-type ${type} --tun-port ${String(port)} ${sum}`;
+}
+
+function limits(attributes: RealServerAttributes, options: SaveOptions): string {
+  if (options.thresholds !== true) return '';
+  const { upperThreshold = 0, lowerThreshold = 0 } = attributes;
+  return (
+    (upperThreshold === 0 ? '' : ` -x ${String(upperThreshold)}`) +
+    (lowerThreshold === 0 ? '' : ` -y ${String(lowerThreshold)}`)
+  );
+}
+
+function name(id: DestinationId): string {
+  return hostPort(id.address, id.port);
+}
+
+/** As inet_ntop(3) writes it: unlike RFC 5952 it also dots the tail of `::102:304`, an IPv4-compatible address. */
+function hostPort(address: string, port: number): string {
+  const { family, bytes } = parseAddress(address, 'address');
+  const compatible =
+    family === 'inet6' &&
+    bytes.subarray(0, 12).every((byte) => byte === 0) &&
+    (bytes[12] !== 0 || bytes[13] !== 0);
+  return joinHostPort(compatible ? `::${formatAddress(bytes, 'inet', 12)}` : address, port);
+}
