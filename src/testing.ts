@@ -1,0 +1,63 @@
+/**
+ * A kernel for unit tests: the same interfaces, validation, packing and errors as the real one, answered from memory. Needs no Linux,
+ * no addon and no privilege.
+ */
+import { fakeIpsetChannel, type FakeIpsetChannel } from './ipset/fake.js';
+import { fakeIpvsChannel, type FakeIpvsChannel } from './ipvs/fake.js';
+import { assembleKernel } from './kernel/open.js';
+import type { Kernel } from './kernel/types.js';
+import { fakeRouteChannel, type FakeRouteChannel } from './link/fake.js';
+import { fakeRunner, type FakeRunner } from './rules/fake.js';
+import { createRules } from './rules/rules.js';
+import { createFakeSysctl, type FakeSysctl } from './sysctl/fake.js';
+
+/** The fakes behind a fake kernel, for what only a test can want: looking inside, injecting faults, pretending traffic. */
+export interface FakeParts {
+  readonly ipvs: FakeIpvsChannel;
+  readonly ipset: FakeIpsetChannel;
+  readonly route: FakeRouteChannel;
+  readonly runner: FakeRunner;
+  readonly sysctl: FakeSysctl;
+}
+
+/** A kernel in memory. */
+export interface FakeKernel extends Kernel {
+  readonly fake: FakeParts;
+  /**
+   * The whole state as text: the save forms of ipvsadm, ipset and iptables, and the addresses of links. For snapshots and for the
+   * messages of failing tests.
+   */
+  dump(): string;
+}
+
+export type { FakeIpsetChannel, FakeIpvsChannel, FakeRouteChannel, FakeRunner, FakeSysctl };
+
+/** A fresh, empty kernel in memory. */
+export function fakeKernel(): FakeKernel {
+  const ipset = fakeIpsetChannel();
+  const fake: FakeParts = {
+    ipvs: fakeIpvsChannel(),
+    ipset,
+    route: fakeRouteChannel(),
+    // iptables refuses rules about sets that do not exist.
+    runner: fakeRunner({
+      hasSet: (name) =>
+        ipset
+          .dump()
+          .split('\n')
+          .some((line) => line.startsWith(`create ${name} `)),
+    }),
+    sysctl: createFakeSysctl(),
+  };
+  const kernel = assembleKernel({
+    netns: 'fake',
+    open: (subsystem) => Promise.resolve(fake[subsystem]),
+    rules: createRules(fake.runner),
+    sysctl: fake.sysctl,
+  });
+  const dump = (): string =>
+    [fake.ipvs.save(), ipset.dump(), fake.route.dump(), fake.runner.dump()]
+      .filter((part) => part !== '')
+      .join('\n');
+  return Object.assign(kernel, { fake, dump });
+}
