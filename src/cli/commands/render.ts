@@ -1,0 +1,38 @@
+import { type Command, Option } from 'commander';
+import { renderState } from '../../proxy/index.js';
+import { restoreTextOf, setsText, virtualServersText } from '../format/save.js';
+import type { CliContext } from '../io.js';
+import { addStateOptions, type StateFlags } from '../options.js';
+import { stateFromFlags } from '../state.js';
+
+const FORMATS = ['json', 'iptables-restore', 'ipset', 'ipvsadm'] as const;
+
+interface RenderFlags extends StateFlags {
+  readonly format: (typeof FORMATS)[number];
+}
+
+/** `ipvs render`: what would be programmed, without touching a kernel. */
+export function renderCommand(program: Command, context: CliContext): void {
+  addStateOptions(
+    program
+      .command('render')
+      .description('Print what the manifests ask for; no kernel is touched.')
+      .addOption(new Option('--format <format>', 'what to print').choices(FORMATS).default('json')),
+  ).action(async (flags: RenderFlags) => {
+    const { state } = await stateFromFlags(flags, context);
+    switch (flags.format) {
+      case 'json':
+        context.io.out(`${JSON.stringify(renderState(state), undefined, 2)}\n`);
+        break;
+      case 'iptables-restore':
+        context.io.out(restoreTextOf(state));
+        break;
+      case 'ipset':
+        context.io.out(setsText(state));
+        break;
+      case 'ipvsadm':
+        context.io.out(virtualServersText(state));
+        break;
+    }
+  });
+}

@@ -1,0 +1,38 @@
+import type { Kernel, KernelOptions } from '../kernel/types.js';
+
+/** How the command talks to the world; tests put their own in. */
+export interface CliIo {
+  /** Results. */
+  out(text: string): void;
+  /** Everything else: warnings, errors. */
+  err(text: string): void;
+  /** All of standard input. */
+  readStdin(): Promise<string>;
+  /** Ends what is under way: an interrupted `apply` reports what it did. */
+  readonly signal?: AbortSignal;
+}
+
+/** What the command depends on besides its input and output. */
+export interface CliDependencies {
+  openKernel(options: KernelOptions): Promise<Kernel>;
+  /** Name of this machine. */
+  hostname(): string;
+  /** Addresses of this machine's interfaces, for commands that touch no kernel. */
+  interfaces(): readonly { readonly name: string; readonly addresses: readonly string[] }[];
+}
+
+/** Everything a command gets. */
+export interface CliContext {
+  readonly io: CliIo;
+  readonly dependencies: CliDependencies;
+}
+
+/** Ends the command with an exit code, after it has said what there is to say. */
+export class ExitError extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}

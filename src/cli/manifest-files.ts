@@ -1,0 +1,61 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ValidationError } from '../errors.js';
+import {
+  formatProblem,
+  ManifestError,
+  type Manifests,
+  type ManifestText,
+  readManifests,
+} from '../proxy/index.js';
+import { type CliIo, ExitError } from './io.js';
+
+const MANIFEST = /\.(?:ya?ml|json)$/;
+
+/** Files of a directory that can be manifests, by name; directories below are not entered. */
+async function filesIn(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).filter((name) => MANIFEST.test(name)).sort();
+  if (names.length === 0)
+    throw new ValidationError('--filename', 'a directory with .yaml, .yml or .json files', directory);
+  return names.map((name) => join(directory, name));
+}
+
+/** Texts behind `-f`: files, directories, `-` for standard input. @throws for what cannot be read. */
+async function readTexts(names: readonly string[], io: CliIo): Promise<ManifestText[]> {
+  const texts: ManifestText[] = [];
+  for (const name of names) {
+    if (name === '-') {
+      texts.push({ file: 'stdin', text: await io.readStdin() });
+      continue;
+    }
+    const files = (await stat(name)).isDirectory() ? await filesIn(name) : [name];
+    for (const file of files) texts.push({ file, text: await readFile(file, 'utf8') });
+  }
+  return texts;
+}
+
+/**
+ * Read what `-f` names. Bad objects are reported on standard error and left out. Text that cannot be read as Kubernetes objects at
+ * all always ends the command: to go on would mean to remove the services that it was to keep.
+ * @throws ManifestError with `strict`, when any object is bad; ExitError after unreadable text; and what reading files throws.
+ */
+export async function loadManifests(
+  names: readonly string[],
+  strict: boolean,
+  io: CliIo,
+): Promise<Manifests> {
+  const manifests = readManifests(await readTexts(names, io));
+  const { problems, ignored } = manifests;
+  if (problems.length > 0 && strict) throw new ManifestError(problems);
+  for (const problem of problems) {
+    io.err(`ipvs: ${formatProblem(problem)}${problem.unreadable ? '' : ' (left out)'}\n`);
+  }
+  if (problems.some(({ unreadable }) => unreadable)) {
+    io.err(
+      'ipvs: nothing was done, since nobody knows which services such a text was to keep; correct it or leave it out\n',
+    );
+    throw new ExitError(1);
+  }
+  for (const { object, reason } of ignored) io.err(`ipvs: note: ${object} is left out: ${reason}\n`);
+  return manifests;
+}

@@ -1,0 +1,56 @@
+import { Command, CommanderError } from 'commander';
+import { applyCommand } from './commands/apply.js';
+import { cleanupCommand } from './commands/cleanup.js';
+import { listCommand } from './commands/list.js';
+import { planCommand } from './commands/plan.js';
+import { renderCommand } from './commands/render.js';
+import { type CliContext, type CliDependencies, type CliIo, ExitError } from './io.js';
+import { errorText } from './report-error.js';
+
+const USAGE = 2;
+
+function build(context: CliContext): Command {
+  const { io } = context;
+  const program = new Command('ipvs')
+    .description('Program Kubernetes Services into the Linux load balancer (IPVS), and look at it.')
+    .showHelpAfterError('(ipvs --help, or ipvs COMMAND --help)')
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+    })
+    .exitOverride();
+  renderCommand(program, context);
+  planCommand(program, context);
+  applyCommand(program, context);
+  listCommand(program, context);
+  cleanupCommand(program, context);
+  return program;
+}
+
+/**
+ * Run the command line.
+ *
+ * @param argv Arguments behind the program's name.
+ * @returns The exit code: 0 when everything was done, 1 when something was not (said on standard error), 2 for wrong usage. Never
+ * rejects.
+ */
+export async function runCli(
+  argv: readonly string[],
+  io: CliIo,
+  dependencies: CliDependencies,
+): Promise<number> {
+  const program = build({ io, dependencies });
+  if (argv.length === 0) {
+    io.err(program.helpInformation());
+    return USAGE;
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (err) {
+    if (err instanceof ExitError) return err.exitCode;
+    if (err instanceof CommanderError) return err.exitCode === 0 ? 0 : USAGE;
+    io.err(`${errorText(err)}\n`);
+    return 1;
+  }
+}
