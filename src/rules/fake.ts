@@ -61,6 +61,8 @@ class Refusal {
   constructor(
     readonly stderr: string,
     readonly exitCode: number,
+    /** It is the kernel that refuses, at COMMIT: `--test` does not get so far. */
+    readonly late = false,
   ) {}
 }
 
@@ -70,7 +72,7 @@ const parameter = (tool: string, line: number, text: string): Refusal =>
   new Refusal(`${tool} ${VERSION}: ${text}\nError occurred at line: ${line}\n${SEE(tool)}\n`, 2);
 /** A line that was understood and could not be carried out. */
 const failed = (tool: string, line: number, text: string): Refusal =>
-  new Refusal(`${tool}: line ${line} failed: ${text}.\n`, 1);
+  new Refusal(`${tool}: line ${line} failed: ${text}.\n`, 1, true);
 
 const NO_CHAIN = 'No chain/target/match by that name';
 
@@ -113,7 +115,7 @@ class Restore {
     for (const [i, line] of lines.entries()) {
       if (line === '' || line.startsWith('#')) continue;
       const refusal = this.#line(line, i + 1, commit);
-      if (refusal !== undefined) return refusal;
+      if (refusal !== undefined && (commit || !refusal.late)) return refusal;
     }
     if (this.#table === undefined) return undefined;
     return new Refusal(`${this.tool}: COMMIT expected at line ${lines.length}\n`, 1);
@@ -148,6 +150,27 @@ class Restore {
     return undefined;
   }
 
+  /** Some targets belong to one table; the tool refuses DROP in nat, the kernel the others. */
+  #refuseTarget(rule: Rule, chain: string, at: number): Refusal | undefined {
+    const table = this.#table?.name;
+    const { target } = rule.target;
+    if (table === 'nat' && target === 'drop') {
+      return parameter(
+        this.tool,
+        at,
+        '\nThe "nat" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n',
+      );
+    }
+    if ((target === 'reject' && table !== 'filter') || (target === 'masquerade' && table !== 'nat')) {
+      return new Refusal(
+        `${this.tool} ${VERSION}: \nline ${at}: RULE_APPEND failed (Invalid argument): rule in chain ${chain}\n`,
+        4,
+        true,
+      );
+    }
+    return undefined;
+  }
+
   #commit(at: number, commit: boolean): Refusal | undefined {
     const table = this.#table;
     if (table === undefined) return undefined;
@@ -155,7 +178,7 @@ class Restore {
       for (const rule of chain.rules) {
         const to = rule.target.target === 'jump' ? rule.target.chain : undefined;
         // The tools take any word as a chain and find out at the end of the table.
-        if (to !== undefined && !table.chains.has(to) && !TARGETS.has(to))
+        if (commit && to !== undefined && !table.chains.has(to) && !TARGETS.has(to))
           return parameter(this.tool, at, `Chain '${to}' does not exist`);
       }
     }
@@ -182,6 +205,8 @@ class Restore {
     const spec = command === '-F' || command === '-X' ? undefined : refuseRule(rule, this.hasSet);
     if (spec !== undefined) return parameter(this.tool, at, spec);
     if (chain === undefined) return failed(this.tool, at, NO_CHAIN);
+    const misplaced = this.#refuseTarget(rule, name, at);
+    if (misplaced !== undefined && (command === '-A' || command === '-I')) return misplaced;
     switch (command) {
       case '-A':
         chain.rules.push(rule);
@@ -198,6 +223,7 @@ class Restore {
           return new Refusal(
             `${this.tool} ${VERSION}: \nline ${at}: CHAIN_DEL failed (Device or resource busy): chain ${name}\n`,
             4,
+            true,
           );
         }
         chains.delete(name);

@@ -102,7 +102,11 @@ export interface Rules {
     chains: readonly { readonly table: TableName; readonly name: string }[],
     options?: CallOptions,
   ): Promise<RuleSet>;
-  /** Would the kernel take it? (`iptables-restore --test`; changes nothing.) @throws CommandError with the line. */
+  /**
+   * Is the text one that the tool takes? (`iptables-restore --test`; changes nothing.) Finds sets and extensions that are missing.
+   * iptables-nft does not ask the kernel here, so that it does not find, for example, a chain that still has jumps into it.
+   * @throws CommandError with the line.
+   */
   check(diff: RulesDiff, options?: CallOptions): Promise<void>;
   /** Apply in one `iptables-restore --noflush` call: atomic per table, tables one after the other. @throws CommandError */
   apply(diff: RulesDiff, options?: CallOptions): Promise<void>;

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { diffRules, isEmptyDiff, noRules } from '../../src/rules/diff.js';
-import { restoreText } from '../../src/rules/iptables/writer.js';
+import { restoreText, saveText } from '../../src/rules/iptables/writer.js';
 import { classicRules } from '../../src/rules/kube/classic.js';
 import { KUBE_CHAINS, KUBE_SETS, kubeSetName, type KubeSetName } from '../../src/rules/kube/names.js';
 import { createRules, type IptablesBackend, iptablesVersion } from '../../src/rules/rules.js';
@@ -11,6 +12,7 @@ import type { Rules, RuleSet } from '../../src/rules/types.js';
 import { describeKernel } from '../support/backends.js';
 import { makeNetns, type TestNetns } from '../support/netns.js';
 import { rejection } from '../support/rejection.js';
+import { ruleOf } from '../unit/rules/arbitrary.js';
 import { CLASSIC_CASES, COMBINED_CASES } from '../unit/rules/cases.js';
 
 const tool = (family: Family, backend: IptablesBackend): string =>
@@ -200,7 +202,30 @@ describeKernel(['rules', 'ipset'], 'rules in the kernel', () => {
       expect(isEmptyDiff(diffRules(wanted, await rules().read('inet', KUBE_CHAINS)))).toBe(true);
     });
 
-    it('says that the line has a comment in the tool as in the model', async () => {
+    it.each(['inet', 'inet6'] as const)('prints any rule as the tool prints it (%s)', async (family) => {
+      const given = fc
+        .sample(ruleOf(family), { numRuns: 200, seed: 20 })
+        .filter(({ target: { target } }) => target !== 'reject' && target !== 'drop');
+      const sets = new Set(
+        given.flatMap((r) => r.matches.flatMap((m) => (m.match === 'set' ? [m.set] : []))),
+      );
+      await netns.run(['ipset', 'restore'], {
+        stdin: [...sets].map((name) => `create ${name} hash:ip,port,ip family ${family}\n`).join(''),
+      });
+      const wanted: RuleSet = {
+        family,
+        chains: [
+          { table: 'nat', name: 'CHAIN-A', rules: [] },
+          { table: 'nat', name: 'RANDOM', rules: given },
+        ],
+        jumps: [],
+      };
+      await install(wanted);
+      expect(plain(await rules().save(family))).toBe(saveText(wanted));
+      expect(isEmptyDiff(diffRules(wanted, await rules().read(family, wanted.chains)))).toBe(true);
+    });
+
+    it('quotes comments as the tool does, and reads them back', async () => {
       const comments = [
         "it's",
         'a "b"',

@@ -1,8 +1,9 @@
+import { isValidation } from '../../errors.js';
 import { type Family, tryParseAddress } from '../../net/address.js';
 import { formatCidr, tryParseCidr } from '../../net/cidr.js';
 import { type Protocol, protocolName } from '../../net/protocol.js';
 import type { Match, Rule, SetDirection, Target } from '../types.js';
-import { REJECT_WITH, STATE_ORDER } from './rule.js';
+import { formatRule, REJECT_WITH, STATE_ORDER } from './rule.js';
 import type { Word } from './words.js';
 
 const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'sctp'];
@@ -198,7 +199,24 @@ export function parseRule(words: readonly Word[], family: Family): Rule {
     text(rest),
     family,
   );
-  return { matches, target };
+  const rule: Rule = { matches, target };
+  if (isWritable(rule, family)) return rule;
+  // Somebody found a way to make what this package would not write. It is kept, to be removed or rewritten.
+  const before = text(words.slice(0, at));
+  return {
+    matches: before === '' ? [] : [{ match: 'raw', text: before }],
+    target: { target: 'raw', text: text(rest) },
+  };
+}
+
+function isWritable(rule: Rule, family: Family): boolean {
+  try {
+    formatRule(rule, family);
+    return true;
+  } catch (err) {
+    if (isValidation(err)) return false;
+    throw err;
+  }
 }
 
 /** Is this word (or the `!` before it) an option of the rule rather than of the match that is being read? */

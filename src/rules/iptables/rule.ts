@@ -39,7 +39,6 @@ function comment(text: string, path: string): string {
   if (
     text.length === 0 ||
     new TextEncoder().encode(text).length > COMMENT_BYTES_MAX ||
-    // eslint-disable-next-line no-control-regex -- these characters are what is refused
     /[\0\n\r]|^-|^!$/.test(text)
   ) {
     throw new ValidationError(
@@ -52,7 +51,7 @@ function comment(text: string, path: string): string {
 }
 
 function formatMatch(match: Match, family: Family, path: string): string {
-  const not = 'not' in match && match.not === true ? '! ' : '';
+  const not = 'not' in match && match.not ? '! ' : '';
   switch (match.match) {
     case 'source':
     case 'destination': {

@@ -13,11 +13,31 @@ export interface KubeSet {
 const ipPort: KubeSet = { type: 'hash:ip,port', directions: ['dst', 'dst'] };
 const port: KubeSet = { type: 'bitmap:port', directions: ['dst'] };
 
+/** Name of a set, without regard to the family. */
+export type KubeSetName =
+  | 'KUBE-LOOP-BACK'
+  | 'KUBE-CLUSTER-IP'
+  | 'KUBE-EXTERNAL-IP'
+  | 'KUBE-EXTERNAL-IP-LOCAL'
+  | 'KUBE-LOAD-BALANCER'
+  | 'KUBE-LOAD-BALANCER-LOCAL'
+  | 'KUBE-LOAD-BALANCER-FW'
+  | 'KUBE-LOAD-BALANCER-SOURCE-CIDR'
+  | 'KUBE-LOAD-BALANCER-SOURCE-IP'
+  | 'KUBE-NODE-PORT-TCP'
+  | 'KUBE-NODE-PORT-LOCAL-TCP'
+  | 'KUBE-NODE-PORT-UDP'
+  | 'KUBE-NODE-PORT-LOCAL-UDP'
+  | 'KUBE-NODE-PORT-SCTP-HASH'
+  | 'KUBE-NODE-PORT-LOCAL-SCTP-HASH'
+  | 'KUBE-HEALTH-CHECK-NODE-PORT'
+  | 'KUBE-IPVS-IPS';
+
 /**
  * The sets by their IPv4 names. kube-proxy gives the same names and types, so that tools and habits carry over. SCTP node ports have
  * hash sets because the kernel's bitmap:port looks at TCP and UDP packets only.
  */
-export const KUBE_SETS = {
+export const KUBE_SETS: Readonly<Record<KubeSetName, KubeSet>> = {
   'KUBE-LOOP-BACK': { type: 'hash:ip,port,ip', directions: ['dst', 'dst', 'src'] },
   'KUBE-CLUSTER-IP': ipPort,
   'KUBE-EXTERNAL-IP': ipPort,
@@ -35,10 +55,7 @@ export const KUBE_SETS = {
   'KUBE-NODE-PORT-LOCAL-SCTP-HASH': ipPort,
   'KUBE-HEALTH-CHECK-NODE-PORT': port,
   'KUBE-IPVS-IPS': { type: 'hash:ip', directions: ['dst'] },
-} as const satisfies Readonly<Record<string, KubeSet>>;
-
-/** Name of a set, without regard to the family. */
-export type KubeSetName = keyof typeof KUBE_SETS;
+};
 
 /**
  * Name of a set in the kernel. IPv6 sets have `KUBE-6-` for `KUBE-`, cut to the 31 characters that the kernel takes:
