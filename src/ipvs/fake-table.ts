@@ -32,16 +32,16 @@ export interface FakeService {
   readonly protocol: number;
   readonly port: number;
   readonly address: Uint8Array;
+  /** 0: by address. */
   readonly fwmark: number;
-  readonly byFwmark: boolean;
   flags: number;
   timeout: number;
   netmask: Uint8Array;
   scheduler: string;
   engine: string;
   stats: FakeStats;
-  /** Newest first, as the kernel dumps them. */
-  readonly destinations: FakeDestination[];
+  /** By identity, oldest first. */
+  readonly destinations: Map<string, FakeDestination>;
 }
 
 /** What the fake kernel has besides the table. */
@@ -123,8 +123,9 @@ class Request {
     return this.#view.getInt32(offset, LITTLE_ENDIAN);
   }
 
+  /** A view, which is gone when the call has ended. */
   bytes(offset: number, size: number): Uint8Array {
-    return this.#bytes.slice(offset, offset + size);
+    return this.#bytes.subarray(offset, offset + size);
   }
 
   text(offset: number, size: number): string {
@@ -132,32 +133,49 @@ class Request {
   }
 }
 
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
+/** The part of an address that the family compares: IPv4 has the first four bytes, whatever is behind. */
+function significant(bytes: Uint8Array, family: number): Uint8Array {
+  return family === AF_INET6 ? bytes : bytes.subarray(0, 4);
 }
 
-/** The part of an address that the family compares, the rest zero. */
-function significant(bytes: Uint8Array, family: number): Uint8Array {
+/** The same in 16 bytes, the rest zero: how addresses are kept and reported. */
+function padded(bytes: Uint8Array, family: number): Uint8Array {
   const out = new Uint8Array(16);
-  out.set(family === AF_INET6 ? bytes : bytes.subarray(0, 4));
+  out.set(significant(bytes, family));
   return out;
 }
 
-/** Services are keyed by (family, mark) or by (family, protocol, address, port). */
-function serviceKey(request: Request): string {
-  const family = request.u16(IpvsOp.family);
-  const mark = request.u8(IpvsOp.byFwmark) === 1 ? request.u32(IpvsOp.fwmark) : 0;
-  if (mark !== 0) return `${String(family)} mark ${String(mark)}`;
-  // Mark 0 is not refused: it reaches the TCP service 0.0.0.0:0.
-  const byMark = request.u8(IpvsOp.byFwmark) === 1;
-  const protocol = byMark ? TCP : request.u16(IpvsOp.protocol);
-  const address = byMark ? new Uint8Array(16) : significant(request.bytes(IpvsOp.address, 16), family);
-  const port = byMark ? 0 : request.u16(IpvsOp.port);
-  return `${String(family)} ${String(protocol)} ${hex(address)} ${String(port)}`;
+function key(family: number, bytes: Uint8Array, port: number): string {
+  const { buffer, byteOffset, byteLength } = significant(bytes, family);
+  return `${String(family)} ${String(port)} ${Buffer.from(buffer, byteOffset, byteLength).toString('latin1')}`;
 }
 
-function destinationKey(family: number, address: Uint8Array, port: number): string {
-  return `${String(family)} ${hex(significant(address, family))} ${String(port)}`;
+const ANY_ADDRESS = new Uint8Array(16);
+
+/** Identity of the service that a request names. Mark 0 is not refused: it reaches the TCP service 0.0.0.0:0. */
+function serviceIdentity(
+  request: Request,
+): Pick<FakeService, 'family' | 'protocol' | 'port' | 'address' | 'fwmark'> & { readonly key: string } {
+  const family = request.u16(IpvsOp.family);
+  if (request.u8(IpvsOp.byFwmark) === 1) {
+    const fwmark = request.u32(IpvsOp.fwmark);
+    const name =
+      fwmark === 0
+        ? `${String(TCP)} ${key(family, ANY_ADDRESS, 0)}`
+        : `mark ${String(family)} ${String(fwmark)}`;
+    return { family, protocol: TCP, port: 0, address: ANY_ADDRESS, fwmark, key: name };
+  }
+  const protocol = request.u16(IpvsOp.protocol);
+  const port = request.u16(IpvsOp.port);
+  const address = request.bytes(IpvsOp.address, 16);
+  return {
+    family,
+    protocol,
+    port,
+    address,
+    fwmark: 0,
+    key: `${String(protocol)} ${key(family, address, port)}`,
+  };
 }
 
 /**
@@ -186,7 +204,7 @@ export class FakeTable {
     if (!machine.capable) return { errno: EPERM };
     switch (command) {
       case IpvsCommand.flush:
-        for (const [key, service] of this.#services) this.#bury(key, service);
+        for (const [name, service] of this.#services) this.#bury(name, service);
         this.#services.clear();
         return OK;
       case IpvsCommand.setConfig:
@@ -208,7 +226,8 @@ export class FakeTable {
 
   /** The destinations that a dump of one service lists; none for a service that is not there. */
   destinationsOf(record: Uint8Array): readonly FakeDestination[] {
-    return this.#services.get(serviceKey(new Request(record)))?.destinations ?? [];
+    const service = this.#services.get(serviceIdentity(new Request(record)).key);
+    return service === undefined ? [] : newestFirst(service);
   }
 
   #setConfig(request: Request, machine: FakeMachine): FakeAnswer {
@@ -227,18 +246,18 @@ export class FakeTable {
     const whole = command === IpvsCommand.newService || command === IpvsCommand.setService;
     // Checked before existence.
     if (whole && !request.has(IpvsParts.serviceAttributes)) return { errno: EINVAL };
-    const key = serviceKey(request);
-    const service = this.#services.get(key);
+    const identity = serviceIdentity(request);
+    const service = this.#services.get(identity.key);
     if (command === IpvsCommand.newService) {
-      return service === undefined ? this.#addService(key, request, machine) : { errno: EEXIST };
+      return service === undefined ? this.#addService(identity, request, machine) : { errno: EEXIST };
     }
     if (service === undefined) return { errno: ESRCH };
     switch (command) {
       case IpvsCommand.setService:
         return setService(service, request, machine);
       case IpvsCommand.delService:
-        this.#bury(key, service);
-        this.#services.delete(key);
+        this.#bury(identity.key, service);
+        this.#services.delete(identity.key);
         return OK;
       case IpvsCommand.getService:
         return { errno: 0, service };
@@ -246,40 +265,40 @@ export class FakeTable {
         zero(service);
         return OK;
       default:
-        return this.#onDestination(command, key, service, request, machine);
+        return this.#onDestination(command, identity.key, service, request, machine);
     }
   }
 
-  #addService(key: string, request: Request, machine: FakeMachine): FakeAnswer {
+  #addService(
+    identity: ReturnType<typeof serviceIdentity>,
+    request: Request,
+    machine: FakeMachine,
+  ): FakeAnswer {
     const refused = checkService(request, machine);
     if (refused !== 0) return { errno: refused };
-    const mark = request.u8(IpvsOp.byFwmark) === 1 ? request.u32(IpvsOp.fwmark) : 0;
-    const byMark = request.u8(IpvsOp.byFwmark) === 1;
+    const { family, protocol, port, address, fwmark, key: name } = identity;
     const service: FakeService = {
-      family: request.u16(IpvsOp.family),
-      protocol: byMark ? TCP : request.u16(IpvsOp.protocol),
-      port: byMark ? 0 : request.u16(IpvsOp.port),
-      address: byMark
-        ? new Uint8Array(16)
-        : significant(request.bytes(IpvsOp.address, 16), request.u16(IpvsOp.family)),
-      fwmark: mark,
-      byFwmark: mark !== 0,
+      family,
+      protocol,
+      port,
+      address: padded(address, family),
+      fwmark,
       flags: 0,
       timeout: 0,
       netmask: new Uint8Array(4),
       scheduler: '',
       engine: '',
       stats: NOTHING,
-      destinations: [],
+      destinations: new Map(),
     };
     overwrite(service, request);
-    this.#services.set(key, service);
+    this.#services.set(name, service);
     return OK;
   }
 
   #onDestination(
     command: number,
-    key: string,
+    serviceName: string,
     service: FakeService,
     request: Request,
     machine: FakeMachine,
@@ -291,17 +310,14 @@ export class FakeTable {
     if (family !== AF_INET && !(family === AF_INET6 && machine.ipv6)) return { errno: EAFNOSUPPORT };
     const forwarding = request.u32(IpvsOp.forwarding) & FORWARDING_MASK;
     if (whole && family !== service.family && forwarding !== TUNNEL) return { errno: EINVAL };
-    const address = significant(request.bytes(IpvsOp.destAddress, 16), family);
+    const address = request.bytes(IpvsOp.destAddress, 16);
     const port = request.u16(IpvsOp.destPort);
-    const name = destinationKey(family, address, port);
-    const index = service.destinations.findIndex(
-      (held) => destinationKey(held.family, held.address, held.port) === name,
-    );
-    const held = service.destinations[index];
+    const name = key(family, address, port);
+    const held = service.destinations.get(name);
     if (command === IpvsCommand.delDest) {
       if (held === undefined) return { errno: ENOENT };
-      service.destinations.splice(index, 1);
-      this.#trash.set(`${key} -> ${name}`, held);
+      service.destinations.delete(name);
+      this.#trash.set(`${serviceName} -> ${name}`, held);
       return OK;
     }
     const refused = checkDestination(request);
@@ -312,40 +328,47 @@ export class FakeTable {
       return OK;
     }
     if (held !== undefined) return { errno: EEXIST };
-    const buried = this.#trash.get(`${key} -> ${name}`);
+    const buried = this.#trash.get(`${serviceName} -> ${name}`);
     if (buried === undefined && !isUsable(address, family, machine)) return { errno: EINVAL };
-    const destination: FakeDestination = buried ?? {
-      family,
-      port,
-      address,
-      forwarding: 0,
-      weight: 0,
-      upperThreshold: 0,
-      lowerThreshold: 0,
-      tunnelType: 0,
-      tunnelPort: 0,
-      tunnelFlags: 0,
-      activeConnections: 0,
-      inactiveConnections: 0,
-      persistentConnections: 0,
-      stats: NOTHING,
-    };
-    this.#trash.delete(`${key} -> ${name}`);
+    const destination = buried ?? newDestination(family, port, padded(address, family));
+    this.#trash.delete(`${serviceName} -> ${name}`);
     overwriteDestination(destination, request);
-    service.destinations.unshift(destination);
+    service.destinations.set(name, destination);
     return OK;
   }
 
-  #bury(key: string, service: FakeService): void {
-    for (const held of service.destinations) {
-      this.#trash.set(`${key} -> ${destinationKey(held.family, held.address, held.port)}`, held);
-    }
+  #bury(serviceName: string, service: FakeService): void {
+    for (const [name, held] of service.destinations) this.#trash.set(`${serviceName} -> ${name}`, held);
   }
+}
+
+/** The order in which the kernel dumps destinations. */
+export function newestFirst(service: FakeService): readonly FakeDestination[] {
+  return [...service.destinations.values()].reverse();
+}
+
+function newDestination(family: number, port: number, address: Uint8Array): FakeDestination {
+  return {
+    family,
+    port,
+    address,
+    forwarding: 0,
+    weight: 0,
+    upperThreshold: 0,
+    lowerThreshold: 0,
+    tunnelType: 0,
+    tunnelPort: 0,
+    tunnelFlags: 0,
+    activeConnections: 0,
+    inactiveConnections: 0,
+    persistentConnections: 0,
+    stats: NOTHING,
+  };
 }
 
 function zero(service: FakeService): void {
   service.stats = NOTHING;
-  for (const destination of service.destinations) destination.stats = NOTHING;
+  for (const destination of service.destinations.values()) destination.stats = NOTHING;
 }
 
 /** Scheduler, then engine, then the IPv6 prefix. */
@@ -378,7 +401,7 @@ function overwrite(service: FakeService, request: Request): void {
   const mask = request.u32(IpvsOp.flagsMask);
   service.flags = ((service.flags & ~mask) | (request.u32(IpvsOp.flags) & mask) | ServiceFlag.hashed) >>> 0;
   service.timeout = request.u32(IpvsOp.timeout);
-  service.netmask = request.bytes(IpvsOp.netmask, 4);
+  service.netmask = request.bytes(IpvsOp.netmask, 4).slice();
   service.scheduler = request.text(IpvsOp.scheduler, 16);
   service.engine = engineOf(request);
 }
@@ -408,7 +431,7 @@ function overwriteDestination(destination: FakeDestination, request: Request): v
  */
 function isUsable(address: Uint8Array, family: number, machine: FakeMachine): boolean {
   const [first = 0, second = 0] = address;
-  if (address.every((byte) => byte === 0)) return false;
+  if (significant(address, family).every((byte) => byte === 0)) return false;
   if (family === AF_INET) return machine.loopback && first !== 0 && first < 224;
   return first !== 0xff && !(first === 0xfe && (second & 0xc0) === 0x80);
 }

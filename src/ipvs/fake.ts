@@ -25,6 +25,7 @@ import {
 } from './codec.js';
 import {
   FakeTable,
+  newestFirst,
   type FakeAnswer,
   type FakeDestination,
   type FakeMachine,
@@ -229,7 +230,7 @@ class FakeChannel implements FakeIpvsChannel {
     const service = this.#service(virtualServer);
     const id = parseRealServer(realServer, parseVirtualServer(virtualServer));
     const { bytes } = parseAddress(id.address, 'address');
-    const destination = service.destinations.find(
+    const destination = newestFirst(service).find(
       (held) =>
         held.family === AF[id.family] &&
         held.port === id.port &&
@@ -314,8 +315,8 @@ class FakeChannel implements FakeIpvsChannel {
     }
     const command = viewOf(record).getUint32(IpvsOp.command, LITTLE_ENDIAN);
     if (command === IpvsCommand.getDest) {
-      const records = this.#table.destinationsOf(record).map((held) => destinationRecord(held, 0));
-      return this.#count(1, 1, record.byteLength, reply({ settled: 1, IpvsDest: Buffer.concat(records) }));
+      const held = this.#table.destinationsOf(record).map((destination) => ({ destination, service: 0 }));
+      return this.#count(1, 1, record.byteLength, reply({ settled: 1, IpvsDest: packDestinations(held) }));
     }
     if (command !== IpvsCommand.getService) {
       return this.#count(1, 1, record.byteLength, reply({ error: -95 }));
@@ -329,14 +330,13 @@ class FakeChannel implements FakeIpvsChannel {
 
   #listing(withDestinations: boolean): Reply {
     const services = this.#table.services();
+    const held = services.flatMap((service, i) =>
+      withDestinations ? newestFirst(service).map((destination) => ({ destination, service: i })) : [],
+    );
     return reply({
       settled: 1,
       IpvsService: packServices(services),
-      IpvsDest: Buffer.concat(
-        withDestinations
-          ? services.flatMap((service, i) => service.destinations.map((held) => destinationRecord(held, i)))
-          : [],
-      ),
+      IpvsDest: packDestinations(held),
     });
   }
 
@@ -379,7 +379,21 @@ function reply(parts: Partial<Reply>): Reply {
 }
 
 function packServices(services: readonly FakeService[]): Uint8Array {
-  return Buffer.concat(services.map((service) => serviceRecord(service, 0)));
+  const bytes = new Uint8Array(services.length * IpvsService.size);
+  const view = viewOf(bytes);
+  for (const [i, service] of services.entries()) writeService(bytes, view, i * IpvsService.size, service, 0);
+  return bytes;
+}
+
+function packDestinations(
+  held: readonly { readonly destination: FakeDestination; readonly service: number }[],
+): Uint8Array {
+  const bytes = new Uint8Array(held.length * IpvsDest.size);
+  const view = viewOf(bytes);
+  for (const [i, { destination, service }] of held.entries()) {
+    writeDestination(bytes, view, i * IpvsDest.size, destination, service);
+  }
+  return bytes;
 }
 
 function failureRecord(index: number, errno: number): Uint8Array {
@@ -400,48 +414,58 @@ function writeStats(view: DataView, offset: number, stats: FakeStats): void {
 
 function serviceRecord(service: FakeService, op: number): Uint8Array {
   const bytes = new Uint8Array(IpvsService.size);
-  const view = viewOf(bytes);
-  view.setUint32(IpvsService.op, op, LITTLE_ENDIAN);
-  view.setUint16(IpvsService.family, service.family, LITTLE_ENDIAN);
-  if (service.byFwmark) {
-    // Reported without protocol, address and port.
-    view.setUint32(IpvsService.fwmark, service.fwmark, LITTLE_ENDIAN);
-    bytes[IpvsService.byFwmark] = 1;
-  } else {
-    view.setUint16(IpvsService.protocol, service.protocol, LITTLE_ENDIAN);
-    view.setUint16(IpvsService.port, service.port, LITTLE_ENDIAN);
-    bytes.set(service.address, IpvsService.address);
-  }
-  bytes[IpvsService.stats64] = 1;
-  view.setUint32(IpvsService.flags, service.flags, LITTLE_ENDIAN);
-  view.setUint32(IpvsService.timeout, service.timeout, LITTLE_ENDIAN);
-  bytes.set(service.netmask, IpvsService.netmask);
-  writeText(bytes, IpvsService.scheduler, service.scheduler);
-  writeText(bytes, IpvsService.engine, service.engine);
-  writeStats(view, IpvsService.stats, service.stats);
+  writeService(bytes, viewOf(bytes), 0, service, op);
   return bytes;
 }
 
-function destinationRecord(held: FakeDestination, service: number): Uint8Array {
-  const bytes = new Uint8Array(IpvsDest.size);
-  const view = viewOf(bytes);
-  view.setUint32(IpvsDest.service, service, LITTLE_ENDIAN);
-  view.setUint16(IpvsDest.family, held.family, LITTLE_ENDIAN);
-  view.setUint16(IpvsDest.port, held.port, LITTLE_ENDIAN);
-  bytes.set(held.address, IpvsDest.address);
-  view.setUint32(IpvsDest.forwarding, held.forwarding, LITTLE_ENDIAN);
-  view.setInt32(IpvsDest.weight, held.weight, LITTLE_ENDIAN);
-  view.setUint32(IpvsDest.upperThreshold, held.upperThreshold, LITTLE_ENDIAN);
-  view.setUint32(IpvsDest.lowerThreshold, held.lowerThreshold, LITTLE_ENDIAN);
-  view.setUint32(IpvsDest.activeConnections, held.activeConnections, LITTLE_ENDIAN);
-  view.setUint32(IpvsDest.inactiveConnections, held.inactiveConnections, LITTLE_ENDIAN);
-  view.setUint32(IpvsDest.persistentConnections, held.persistentConnections, LITTLE_ENDIAN);
-  view.setUint16(IpvsDest.tunnelPort, held.tunnelPort, LITTLE_ENDIAN);
-  view.setUint16(IpvsDest.tunnelFlags, held.tunnelFlags, LITTLE_ENDIAN);
-  bytes[IpvsDest.tunnelType] = held.tunnelType;
-  bytes[IpvsDest.stats64] = 1;
-  writeStats(view, IpvsDest.stats, held.stats);
-  return bytes;
+function writeService(bytes: Uint8Array, view: DataView, at: number, service: FakeService, op: number): void {
+  const u16 = (field: number, value: number): void => view.setUint16(at + field, value, LITTLE_ENDIAN);
+  const u32 = (field: number, value: number): void => view.setUint32(at + field, value, LITTLE_ENDIAN);
+  u32(IpvsService.op, op);
+  u16(IpvsService.family, service.family);
+  if (service.fwmark === 0) {
+    u16(IpvsService.protocol, service.protocol);
+    u16(IpvsService.port, service.port);
+    bytes.set(service.address, at + IpvsService.address);
+  } else {
+    // Reported without protocol, address and port.
+    u32(IpvsService.fwmark, service.fwmark);
+    bytes[at + IpvsService.byFwmark] = 1;
+  }
+  bytes[at + IpvsService.stats64] = 1;
+  u32(IpvsService.flags, service.flags);
+  u32(IpvsService.timeout, service.timeout);
+  bytes.set(service.netmask, at + IpvsService.netmask);
+  writeText(bytes, at + IpvsService.scheduler, service.scheduler);
+  writeText(bytes, at + IpvsService.engine, service.engine);
+  writeStats(view, at + IpvsService.stats, service.stats);
+}
+
+function writeDestination(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  held: FakeDestination,
+  service: number,
+): void {
+  const u16 = (field: number, value: number): void => view.setUint16(at + field, value, LITTLE_ENDIAN);
+  const u32 = (field: number, value: number): void => view.setUint32(at + field, value, LITTLE_ENDIAN);
+  u32(IpvsDest.service, service);
+  u16(IpvsDest.family, held.family);
+  u16(IpvsDest.port, held.port);
+  bytes.set(held.address, at + IpvsDest.address);
+  u32(IpvsDest.forwarding, held.forwarding);
+  view.setInt32(at + IpvsDest.weight, held.weight, LITTLE_ENDIAN);
+  u32(IpvsDest.upperThreshold, held.upperThreshold);
+  u32(IpvsDest.lowerThreshold, held.lowerThreshold);
+  u32(IpvsDest.activeConnections, held.activeConnections);
+  u32(IpvsDest.inactiveConnections, held.inactiveConnections);
+  u32(IpvsDest.persistentConnections, held.persistentConnections);
+  u16(IpvsDest.tunnelPort, held.tunnelPort);
+  u16(IpvsDest.tunnelFlags, held.tunnelFlags);
+  bytes[at + IpvsDest.tunnelType] = held.tunnelType;
+  bytes[at + IpvsDest.stats64] = 1;
+  writeStats(view, at + IpvsDest.stats, held.stats);
 }
 
 function configRecord(answer: FakeAnswer, op: number): Uint8Array {

@@ -35,7 +35,7 @@ import {
 import { Lock } from './lock.js';
 import { checkOptions, optionsAt } from './objects.js';
 import { Pace, sortPaced } from './pace.js';
-import { RealServerHandle, type RealServerVerbs } from './real-server.js';
+import { realServer, type RealServerVerbs } from './real-server.js';
 import { applyServicePatch, defaultService, parseServicePatch, sameService } from './service-settings.js';
 import { newDestination, parseSpec, type ServiceEntry } from './spec.js';
 import type {
@@ -54,7 +54,7 @@ import type {
   VirtualServerRef,
   VirtualServerSpec,
 } from './types.js';
-import { VirtualServerHandle, type VirtualServerVerbs } from './virtual-server.js';
+import { virtualServer, type VirtualServerVerbs } from './virtual-server.js';
 
 /**
  * The IPVS table behind a channel. The channel opens on the first call that needs it.
@@ -296,7 +296,7 @@ class KernelIpvs implements Ipvs {
     const verbs = this.#realServerVerbs(read);
     const handles: RealServer<N>[] = [];
     for (const offset of offsets) {
-      handles.push(new RealServerHandle(verbs, service.url, unpackDestination(table, offset, read)));
+      handles.push(realServer(verbs, service.url, unpackDestination(table, offset, read)));
       if (pace.due()) await pace.rest();
     }
     return handles;
@@ -344,7 +344,7 @@ class KernelIpvs implements Ipvs {
         unpackServiceSettings(services, at, id.family),
         unpackStats(services.view, at + IpvsService.stats, read),
       );
-      out.push(new VirtualServerHandle(this.#virtualServerVerbs(read), state, realServers));
+      out.push(virtualServer(this.#virtualServerVerbs(read), state, realServers));
       if (pace.due()) await pace.rest();
     }
     return out;
@@ -369,7 +369,7 @@ class KernelIpvs implements Ipvs {
     read: ReadCounter<N>,
   ): VirtualServer<N> {
     const state = serviceState(service, there.settings, there.stats(read));
-    return new VirtualServerHandle(this.#virtualServerVerbs(read), state, realServers);
+    return virtualServer(this.#virtualServerVerbs(read), state, realServers);
   }
 
   #virtualServerVerbs<N extends number | bigint>(read: ReadCounter<N>): VirtualServerVerbs<N> {
@@ -424,7 +424,7 @@ class KernelIpvs implements Ipvs {
       persistentConnections: 0,
       stats: zeroStats(read),
     });
-    return new RealServerHandle(this.#realServerVerbs(read), service.url, state);
+    return realServer(this.#realServerVerbs(read), service.url, state);
   }
 
   async #setReal<N extends number | bigint>(
@@ -453,7 +453,7 @@ class KernelIpvs implements Ipvs {
         check(result, 0, 'setReal', { service, destination });
       }
       const state = destinationState(destination, settings, unpackDestination(table, offset, read));
-      return new RealServerHandle(this.#realServerVerbs(read), service.url, state);
+      return realServer(this.#realServerVerbs(read), service.url, state);
     });
   }
 

@@ -1,7 +1,6 @@
-import { inspect } from 'node:util';
 import { type Family, joinHostPort } from '../net/address.js';
 import type { CallOptions } from '../netlink/types.js';
-import { plain } from './plain.js';
+import { INSPECT, plain } from './plain.js';
 import type {
   Forwarding,
   RealServer,
@@ -26,7 +25,7 @@ export interface RealServerVerbs<N extends number | bigint> {
 }
 
 /** A snapshot of a real server with verbs. The state is in own enumerable properties, so it can be spread, compared and logged. */
-export class RealServerHandle<N extends number | bigint> implements RealServer<N> {
+class RealServerHandle<N extends number | bigint> implements RealServer<N> {
   // `declare`: properties come to be in the order of the constructor, and absent ones not at all.
   declare readonly virtualServer: VirtualServerUrl;
   declare readonly address: string;
@@ -73,9 +72,18 @@ export class RealServerHandle<N extends number | bigint> implements RealServer<N
   }
 
   /** One line: what a person looks for first. */
-  [inspect.custom](): string {
+  [INSPECT](): string {
     return `RealServer ${summary(this)} of ${this.virtualServer}`;
   }
+}
+
+/** A handle for a state that was read. */
+export function realServer<N extends number | bigint>(
+  verbs: RealServerVerbs<N>,
+  virtualServer: VirtualServerUrl,
+  state: RealServerState<N>,
+): RealServer<N> {
+  return new RealServerHandle(verbs, virtualServer, state);
 }
 
 /** `10.244.1.7:8080 masq weight 1 (2 active, 0 inactive)`. */

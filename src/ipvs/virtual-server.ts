@@ -1,8 +1,7 @@
-import { inspect } from 'node:util';
 import type { Family } from '../net/address.js';
 import type { Protocol } from '../net/protocol.js';
 import type { CallOptions } from '../netlink/types.js';
-import { plain } from './plain.js';
+import { INSPECT, plain } from './plain.js';
 import { summary } from './real-server.js';
 import type {
   Persistence,
@@ -37,7 +36,7 @@ export interface VirtualServerVerbs<N extends number | bigint> {
 }
 
 /** A snapshot of a virtual server with verbs. The state is in own enumerable properties, so it can be spread, compared and logged. */
-export class VirtualServerHandle<N extends number | bigint> implements VirtualServer<N> {
+class VirtualServerHandle<N extends number | bigint> implements VirtualServer<N> {
   // `declare`: properties come to be in the order of the constructor, and absent ones not at all.
   declare readonly url: VirtualServerUrl;
   declare readonly family: Family;
@@ -96,7 +95,7 @@ export class VirtualServerHandle<N extends number | bigint> implements VirtualSe
   }
 
   /** A line for the server and one for each real server. */
-  [inspect.custom](): string {
+  [INSPECT](): string {
     const notes = [
       ...Object.entries(this.schedulerFlags).map(([name, value]) =>
         value === true ? `${this.scheduler}-${name}` : `${name} ${String(value)}`,
@@ -109,6 +108,15 @@ export class VirtualServerHandle<N extends number | bigint> implements VirtualSe
     const head = [`VirtualServer ${this.url} ${this.scheduler}`, ...notes].join(', ');
     return [head, ...this.realServers.map((server) => `  -> ${summary(server)}`)].join('\n');
   }
+}
+
+/** A handle for a state that was read. */
+export function virtualServer<N extends number | bigint>(
+  verbs: VirtualServerVerbs<N>,
+  state: VirtualServerState<N>,
+  realServers: readonly RealServer<N>[],
+): VirtualServer<N> {
+  return new VirtualServerHandle(verbs, state, realServers);
 }
 
 function engineNote({ engine }: Persistence): string {
