@@ -269,6 +269,7 @@ const ERRNO: Readonly<Record<number, string>> = {
   22: 'EINVAL',
   24: 'EMFILE',
   28: 'ENOSPC',
+  30: 'EROFS',
   34: 'ERANGE',
   71: 'EPROTO',
   74: 'EBADMSG',
