@@ -41,7 +41,7 @@ type Parsed = { readonly record: Uint8Array; readonly key: string; readonly noma
  */
 export class FakeSet {
   readonly parameters: FakeSetParameters;
-  readonly elements = new Map<string, FakeElement>();
+  readonly elements: Map<string, FakeElement> = new Map<string, FakeElement>();
   readonly #layout: EntryLayout;
 
   constructor(parameters: FakeSetParameters) {

@@ -4,13 +4,12 @@ import { EntryParts, SetEntry } from '../native/records.js';
 import { icmpNumber } from './icmp.js';
 import { NOMATCH, type EntryLayout, type EntryTable } from './layout.js';
 import { TCP, UDP, hasIcmpType, hasPorts, protocolNumber } from './protocols.js';
-import { scanIPv4, scanIPv6, scanNumber } from './scan.js';
+import { MAX_TEXT, numberOf, positionOf, scanIPv4, scanIPv6, scanNumber } from './scan.js';
 import type { EntryPart } from './set-types.js';
 
 const COMMA = 44;
 const SLASH = 47;
 const COLON = 58;
-const SPACE = 32;
 
 /**
  * Write one entry, text or object, into the record at byte offset `at`. All bytes that the layout uses are written, so records may be
@@ -36,31 +35,39 @@ function expectation(layout: EntryLayout, why: string): string {
 
 /** @returns whether the entry has the `nomatch` flag */
 function packText(table: EntryTable, at: number, layout: EntryLayout, text: string): boolean {
-  const refuse = (why: string): ValidationError => new ValidationError('', expectation(layout, why), text);
-  let i = 0;
-  let first = true;
+  let i = text.length > MAX_TEXT ? -1 : 0;
+  let from = 0;
   for (const part of layout.spec.parts) {
-    if (!first) {
-      if (text.charCodeAt(i) !== COMMA) throw refuse(partMissing(layout, part));
+    if (from < i) {
+      if (text.charCodeAt(i) !== COMMA) throw refusal(layout, text, partMissing(layout, part));
       i++;
     }
-    first = false;
-    const from = i;
-    i = packTextPart(table, at, layout, part, text, i);
-    if (i < 0) throw refuse(problemWith(layout, part, text.slice(from)));
+    from = i;
+    if (i >= 0) i = packTextPart(table, at, layout, part, text, i);
+    if (i < 0) throw refusal(layout, text, problemWith(layout, part, text.slice(Math.max(0, from))));
   }
-  if (i === text.length) return false;
-  if (text.charCodeAt(i) === SPACE) {
-    const option = text.slice(i).trim();
-    if (option === 'nomatch' && layout.spec.nomatch) return true;
-    throw refuse(`the option ${show(option)} is not one of this type`);
+  return i !== text.length && packTextOption(layout, text, i);
+}
+
+/** @returns true for `nomatch`, the one option there is */
+function packTextOption(layout: EntryLayout, text: string, from: number): boolean {
+  const rest = text.slice(from);
+  if (rest.startsWith(' ')) {
+    if (rest.trim() === 'nomatch' && layout.spec.nomatch) return true;
+    throw refusal(layout, text, `the option ${show(rest.trim())} is not one of this type`);
   }
-  const rest = text.slice(i);
-  if (rest.startsWith(',')) throw refuse(`there is more than ${String(layout.spec.parts.length)} part(s)`);
+  if (rest.startsWith(',')) {
+    throw refusal(layout, text, `there is more than ${String(layout.spec.parts.length)} part(s)`);
+  }
   const last = layout.spec.parts.at(-1);
-  if ((last === 'ip' || last === 'ip2') && rest.startsWith('/')) throw refuse('one address, not a network');
-  if (rest.startsWith('-')) throw refuse('one value, not a range');
-  throw refuse(`${show(rest)} is left over`);
+  if ((last === 'ip' || last === 'ip2') && rest.startsWith('/')) {
+    throw refusal(layout, text, 'one address, not a network');
+  }
+  throw refusal(layout, text, rest.startsWith('-') ? 'one value, not a range' : `${show(rest)} is left over`);
+}
+
+function refusal(layout: EntryLayout, text: string, why: string): ValidationError {
+  return new ValidationError('', expectation(layout, why), text);
 }
 
 /** @returns the position behind the part, or -1 */
@@ -85,16 +92,16 @@ function packTextPart(
         return i;
       }
       const scanned = scanNumber(text, i + 1);
-      const prefix = scanned % 65536;
+      const prefix = numberOf(scanned);
       if (scanned < 0 || prefix < 1 || prefix > full) return -1;
       setNetwork(table.bytes, at, prefix, full);
-      return Math.floor(scanned / 65536);
+      return positionOf(scanned);
     }
     case 'port': {
       const scanned = scanNumber(text, from);
       if (scanned < 0) return -1;
-      table.u16[(at + SetEntry.port) >> 1] = scanned % 65536;
-      return Math.floor(scanned / 65536);
+      table.u16[(at + SetEntry.port) >> 1] = numberOf(scanned);
+      return positionOf(scanned);
     }
     case 'protocolPort':
       return packProtocolPort(table, at, layout, text, from);
@@ -113,41 +120,48 @@ function packProtocolPort(
   text: string,
   from: number,
 ): number {
-  let end = from;
-  let colon = -1;
-  for (; end < text.length; end++) {
-    const c = text.charCodeAt(end);
-    if (c === COLON && colon < 0) colon = end;
-    else if (c === COMMA || c === SPACE) break;
-  }
-  let protocol: number | undefined = TCP;
-  if (colon >= 0) {
-    protocol = colon === from + 3 ? shortName(text, from) : undefined;
-    protocol ??= protocolNumber(text.slice(from, colon));
-    if (protocol === undefined) return -1;
-  }
-  let port: number | undefined;
-  if (hasIcmpType(protocol, layout.ipv6)) {
-    port = icmpNumber(text.slice(colon + 1, end), layout.ipv6);
-    if (port === undefined) return -1;
-  } else {
-    const scanned = scanNumber(text, colon < 0 ? from : colon + 1);
-    port = scanned % 65536;
-    if (scanned < 0 || Math.floor(scanned / 65536) !== end || (port !== 0 && !hasPorts(protocol))) return -1;
-  }
-  table.bytes[at + SetEntry.proto] = protocol;
-  table.u16[(at + SetEntry.port) >> 1] = port;
-  return end;
+  const short = text.charCodeAt(from + 3) === COLON ? shortName(text, from) : 0;
+  if (short === 0) return packOtherProtocol(table, at, layout, text, from);
+  const scanned = scanNumber(text, from + 4);
+  if (scanned < 0) return -1;
+  table.bytes[at + SetEntry.proto] = short;
+  table.u16[(at + SetEntry.port) >> 1] = numberOf(scanned);
+  return positionOf(scanned);
 }
 
-/** `tcp` and `udp` in any case without making a substring. */
-function shortName(text: string, from: number): number | undefined {
+function packOtherProtocol(
+  table: EntryTable,
+  at: number,
+  layout: EntryLayout,
+  text: string,
+  from: number,
+): number {
+  const token = /^[^, ]*/.exec(text.slice(from))?.[0] ?? '';
+  const colon = token.indexOf(':');
+  const protocol = colon < 0 ? TCP : protocolNumber(token.slice(0, colon));
+  if (protocol === undefined) return -1;
+  let port: number | undefined;
+  if (hasIcmpType(protocol, layout.ipv6)) {
+    port = icmpNumber(token.slice(colon + 1), layout.ipv6);
+  } else {
+    const scanned = scanNumber(token, colon + 1);
+    if (scanned >= 0 && positionOf(scanned) === token.length) port = numberOf(scanned);
+    if (port !== 0 && !hasPorts(protocol)) return -1;
+  }
+  if (port === undefined) return -1;
+  table.bytes[at + SetEntry.proto] = protocol;
+  table.u16[(at + SetEntry.port) >> 1] = port;
+  return from + token.length;
+}
+
+/** The number behind `tcp` and `udp` in any case, without making a substring; 0 for others. */
+function shortName(text: string, from: number): number {
   const a = text.charCodeAt(from) | 0x20;
   const b = text.charCodeAt(from + 1) | 0x20;
   const c = text.charCodeAt(from + 2) | 0x20;
-  if (c !== 112) return undefined;
+  if (c !== 112) return 0;
   if (a === 116 && b === 99) return TCP;
-  return a === 117 && b === 100 ? UDP : undefined;
+  return a === 117 && b === 100 ? UDP : 0;
 }
 
 function setNetwork(bytes: Uint8Array, at: number, prefix: number, full: number): void {

@@ -90,9 +90,12 @@ function scanDottedTail(text: string, from: number, out: Uint8Array, at: number)
   return end;
 }
 
+/** Longest text that the scanners take: positions and numbers share one 31-bit integer (see scanNumber). */
+export const MAX_TEXT = 32_767;
+
 /**
- * A decimal number without leading zeros. The position and the value come back as one number, `position * 65536 + value`, so that
- * nothing is allocated; -1 when there is no number or it is above 65535.
+ * A decimal number without leading zeros. The position and the value come back as one integer, so that nothing is allocated:
+ * {@link positionOf} and {@link numberOf} take it apart. -1 when there is no number or it is above 65535.
  */
 export function scanNumber(text: string, from: number): number {
   let i = from;
@@ -105,5 +108,15 @@ export function scanNumber(text: string, from: number): number {
   const more = text.charCodeAt(i);
   if (i === from || value > 65535 || (more >= ZERO && more <= NINE)) return -1;
   if (i > from + 1 && text.charCodeAt(from) === ZERO) return -1;
-  return i * 65536 + value;
+  return (i << 16) | value;
+}
+
+/** The position behind a scanned number. */
+export function positionOf(scanned: number): number {
+  return scanned >>> 16;
+}
+
+/** The value of a scanned number. */
+export function numberOf(scanned: number): number {
+  return scanned & 0xffff;
 }

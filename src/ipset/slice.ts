@@ -20,7 +20,7 @@ export class Slice {
   }
 }
 
-const RUN = 2048;
+const RUN = 4096;
 
 /** Sort texts by code unit, as `Array.prototype.sort` does, in slices: sorted runs, then merges. Returns a new array. */
 export async function sortTexts(texts: readonly string[], slice: Slice): Promise<string[]> {
@@ -43,17 +43,22 @@ async function merge(a: readonly string[], b: readonly string[], slice: Slice): 
   const out: string[] = [];
   let i = 0;
   let j = 0;
-  for (;;) {
-    const left = a[i];
-    const right = b[j];
-    if (left === undefined && right === undefined) return out;
-    if (right === undefined || (left !== undefined && left <= right)) {
-      if (left !== undefined) out.push(left);
-      i++;
-    } else {
-      out.push(right);
-      j++;
+  while (i < a.length || j < b.length) {
+    const until = out.length + 1024;
+    while (out.length < until && i < a.length && j < b.length) {
+      const left = a[i] ?? '';
+      const right = b[j] ?? '';
+      if (left <= right) {
+        out.push(left);
+        i++;
+      } else {
+        out.push(right);
+        j++;
+      }
     }
-    if ((out.length & 1023) === 0 && slice.over) await slice.rest();
+    for (; out.length < until && j === b.length && i < a.length; i++) out.push(a[i] ?? '');
+    for (; out.length < until && i === a.length && j < b.length; j++) out.push(b[j] ?? '');
+    if (slice.over) await slice.rest();
   }
+  return out;
 }

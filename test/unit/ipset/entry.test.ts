@@ -109,7 +109,7 @@ describe('an entry as text is refused', () => {
     ['hash:ip,port', '10.0.0.1,tcp:', /"" is not a port/],
     ['hash:ip,port', '10.0.0.1,tcp:65536', /"65536" is not a port/],
     ['hash:ip,port', '10.0.0.1,tcp:080', /"080" is not a port/],
-    ['hash:ip,port', '10.0.0.1,tcp:80-90', /"80-90" is not a port/],
+    ['hash:ip,port', '10.0.0.1,tcp:80-90', /one value, not a range/],
     ['hash:ip,port', '10.0.0.1,tcp:http', /"http" is not a port/],
     ['hash:ip,port', '10.0.0.1,nope:80', /"nope" is not a protocol/],
     ['hash:ip,port', '10.0.0.1,0:80', /"0" is not a protocol/],
