@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Kernel } from '../../src/kernel/types.js';
+import { openKernel } from '../../src/kernel/open.js';
+import { describeKernel } from '../support/backends.js';
+import { programSample, type SampleConfig } from '../support/program-sample.js';
+import { addressesOf, makeSampleCluster, NODE, NODE_ADDRESSES } from '../support/sample-cluster.js';
+import type { Topology } from '../support/topology.js';
+
+/** A refused request is waited for that long; an answered one takes milliseconds, even emulated. */
+const REFUSED = { count: 1, timeoutMs: 1500 };
+/** Requests per question: every one of three backends answers two. */
+const TRIES = 6;
+/** The load-balancer address of the sample cluster. */
+const BALANCER = 'tcp://198.51.100.20:80';
+
+describeKernel(['ipvs', 'ipset', 'rules', 'dummy'], 'real packets through a programmed node', () => {
+  let topology: Topology;
+  let kernel: Kernel;
+
+  beforeAll(async () => {
+    topology = await makeSampleCluster();
+    kernel = await openKernel({ netns: topology.netns(NODE).path });
+  });
+  afterAll(async () => {
+    await kernel.close();
+    await topology.remove();
+  });
+
+  const program = async (config: SampleConfig = {}): Promise<void> => {
+    const report = await programSample(kernel, config);
+    expect(report.results.filter(({ status }) => status !== 'done')).toEqual([]);
+    expect(report.conflicts).toEqual([]);
+  };
+
+  /** Who answered how often, which senders they saw, and errors. */
+  const ask = async (from: string, url: string, { count = TRIES, timeoutMs = 8000 } = {}) => {
+    const answers = await topology.host(from).agent.request(url, { count, timeoutMs });
+    const by: Record<string, number> = {};
+    for (const { pod } of answers) if (pod !== undefined) by[pod] = (by[pod] ?? 0) + 1;
+    return {
+      by,
+      seen: [...new Set(answers.flatMap(({ clientAddress }) => clientAddress ?? []))],
+      errors: answers.flatMap(({ error }) => error ?? []),
+      answers,
+    };
+  };
+  /** Connections that IPVS holds now. Not `stats.connections`, which the kernel brings up to date every two seconds only. */
+  const connectionsAt = async (url: string): Promise<number> => {
+    const server = await kernel.ipvs.get(url);
+    const counts = server?.realServers.map((real) => real.activeConnections + real.inactiveConnections);
+    return counts?.reduce((sum, count) => sum + count, 0) ?? -1;
+  };
+  const EVERYBODY = { 'web-1': 2, 'web-2': 2, 'web-3': 2 };
+  const of = (name: string): readonly string[] => addressesOf(name);
+  const expectSeen = (seen: readonly string[], allowed: readonly string[]): void => {
+    expect(seen.filter((address) => !allowed.includes(address))).toEqual([]);
+  };
+
+  describe('without rules of ours', () => {
+    it('nobody answers at a cluster IP', async () => {
+      const { by } = await ask('toolbox', 'http://10.96.0.10:80/', REFUSED);
+      expect(by).toEqual({});
+    });
+  });
+
+  describe('classic profile, cluster CIDR known', () => {
+    beforeAll(() => program());
+
+    it('a pod reaches a cluster IP, evenly, under its own address', async () => {
+      const { by, seen, errors } = await ask('toolbox', 'http://10.96.0.10:80/');
+      expect({ by, errors }).toEqual({ by: EVERYBODY, errors: [] });
+      expect(seen).toEqual(['10.244.1.100']);
+    });
+
+    it('the node reaches a cluster IP, masqueraded', async () => {
+      const { by, seen } = await ask(NODE, 'http://10.96.0.10:80/');
+      expect(by).toEqual(EVERYBODY);
+      expectSeen(seen, NODE_ADDRESSES);
+    });
+
+    it('a client outside the cluster CIDR reaches a cluster IP, masqueraded', async () => {
+      const { by, seen } = await ask('office', 'http://10.96.0.10:80/');
+      expect(by).toEqual(EVERYBODY);
+      expectSeen(seen, NODE_ADDRESSES);
+    });
+
+    it('a pod reaches itself through its own service', async () => {
+      const { by, answers } = await ask('web-1', 'http://10.96.0.10:80/');
+      expect(by).toEqual(EVERYBODY);
+      const itself = answers.filter(({ pod }) => pod === 'web-1').flatMap((a) => a.clientAddress ?? []);
+      const others = answers.filter(({ pod }) => pod !== 'web-1').flatMap((a) => a.clientAddress ?? []);
+      expectSeen(itself, NODE_ADDRESSES);
+      expectSeen(others, of('web-1'));
+    });
+
+    it('IPv6: pod and node reach the cluster IP', async () => {
+      const pod = await ask('toolbox', 'http://[fd00:10:96::10]:80/');
+      expect(pod).toMatchObject({ by: EVERYBODY, seen: ['fd00:10:244:1::100'] });
+      const node = await ask(NODE, 'http://[fd00:10:96::10]:80/');
+      expect(node.by).toEqual(EVERYBODY);
+      expectSeen(node.seen, NODE_ADDRESSES);
+    });
+
+    it('UDP is balanced by source port', async () => {
+      const { by, seen, errors } = await ask('toolbox', 'udp://10.96.0.53:53');
+      expect({ by, errors }).toEqual({ by: EVERYBODY, errors: [] });
+      expect(seen).toEqual(['10.244.1.100']);
+    });
+
+    it('session affinity keeps a client with one pod', async () => {
+      const { by, errors } = await ask('toolbox', 'http://10.96.0.50:80/');
+      expect(errors).toEqual([]);
+      expect(Object.values(by)).toEqual([TRIES]);
+    });
+
+    it('a node port with policy Cluster is answered by any pod, masqueraded, outside and inside', async () => {
+      for (const from of ['cafe', 'toolbox', NODE]) {
+        const { by, seen } = await ask(from, 'http://192.0.2.11:30080/');
+        expect(by).toEqual(EVERYBODY);
+        expectSeen(seen, NODE_ADDRESSES);
+      }
+    });
+
+    it('a node port with policy Local is answered by local pods, which see the client', async () => {
+      const { by, seen } = await ask('cafe', 'http://192.0.2.11:30081/');
+      expect(by).toEqual({ 'web-1': 3, 'web-2': 3 });
+      expect(seen).toEqual(['192.0.2.200']);
+    });
+
+    it('an external IP is answered outside and inside, masqueraded', async () => {
+      for (const from of ['cafe', 'toolbox']) {
+        const { by, seen } = await ask(from, 'http://198.51.100.10:80/');
+        expect(by).toEqual(EVERYBODY);
+        expectSeen(seen, NODE_ADDRESSES);
+      }
+    });
+
+    it('a load-balancer address is answered for an allowed source range', async () => {
+      const { by, seen } = await ask('office', 'http://198.51.100.20:80/');
+      expect(by).toEqual(EVERYBODY);
+      expectSeen(seen, NODE_ADDRESSES);
+      expect(await connectionsAt(BALANCER)).toBeGreaterThan(0);
+    });
+
+    it.each(['cafe', 'toolbox', NODE])(
+      'a load-balancer address is silent for a source outside: %s',
+      async (from) => {
+        const before = await connectionsAt(BALANCER);
+        const { by, errors } = await ask(from, 'http://198.51.100.20:80/', REFUSED);
+        expect({ by, errors }).toEqual({ by: {}, errors: ['ETIMEDOUT'] });
+        // Earlier connections may expire meanwhile. Packets of the node itself meet IPVS before the filter table drops them.
+        if (from !== NODE) expect(await connectionsAt(BALANCER)).toBeLessThanOrEqual(before);
+      },
+    );
+  });
+
+  describe('masqueradeAll', () => {
+    it('masquerades pods as well, and only as long as it is on', async () => {
+      await program({ masqueradeAll: true });
+      const on = await ask('toolbox', 'http://10.96.0.10:80/');
+      expect(on.by).toEqual(EVERYBODY);
+      expectSeen(on.seen, NODE_ADDRESSES);
+
+      await program();
+      const off = await ask('toolbox', 'http://10.96.0.10:80/');
+      expect(off).toMatchObject({ by: EVERYBODY, seen: ['10.244.1.100'] });
+    });
+  });
+
+  describe('after a change', () => {
+    it('a pod that is no longer ready gets no new connections', async () => {
+      await program({ notReady: ['web-3'] });
+      const { by } = await ask('toolbox', 'http://10.96.0.10:80/');
+      expect(by).toEqual({ 'web-1': 3, 'web-2': 3 });
+      await program();
+      expect((await ask('toolbox', 'http://10.96.0.10:80/')).by).toEqual(EVERYBODY);
+    });
+  });
+});
