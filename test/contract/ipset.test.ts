@@ -12,7 +12,7 @@ import type { EntryInput, IPSet, SetType } from '../../src/ipset/types.js';
 import { describeOn } from '../support/backends.js';
 import { rejection } from '../support/rejection.js';
 
-const CREATE: { readonly [T in SetType]: { family?: 'inet6'; range?: readonly [number, number] } } = {
+const CREATE: Readonly<Record<SetType, { family?: 'inet6'; range?: readonly [number, number] }>> = {
   'hash:ip': {},
   'hash:ip,port': {},
   'hash:ip,port,ip': {},
