@@ -44,6 +44,7 @@ Endpoint::OpenError Endpoint::open() noexcept {
 void Endpoint::close() noexcept {
   command_.reset();
   for (auto& socket : dumps_) socket.reset();
+  netns_ = {};
 }
 
 uint32_t Endpoint::sequences(uint32_t count) noexcept {
@@ -59,6 +60,7 @@ Outcome Endpoint::exchange(Window& window, ReplySink& sink) noexcept {
 }
 
 DumpOutcome Endpoint::dump(DumpSize size, std::span<uint8_t> request, DumpSink& sink) noexcept {
+  if (!command_) return {.error = -EBADF, .interrupted = false, .poisoned = false};
   const auto which = static_cast<size_t>(size);
   std::optional<Socket>& socket = dumps_[which];
   Bytes& buffer = dumpBuffers_[which];

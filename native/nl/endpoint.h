@@ -36,6 +36,7 @@ class Endpoint {
 
   /// Open the command socket.
   [[nodiscard]] OpenError open() noexcept;
+  /// Close all sockets and let go of the namespace; the endpoint cannot be used again.
   void close() noexcept;
   [[nodiscard]] bool isOpen() const noexcept { return command_.has_value(); }
 

@@ -1,5 +1,6 @@
 #include "seam/pure.h"
 
+#include <linux/genetlink.h>
 #include <linux/netlink.h>
 
 #include <cerrno>
@@ -97,6 +98,8 @@ class Decoder {
   void takeData(const nl::Message& message, uint32_t op) noexcept {
     switch (subsystem_) {
       case Subsystem::kIpvs:
+        // The controller, asked for the family's id, answers on the same socket.
+        if (message.header.nlmsg_type == GENL_ID_CTRL) return;
         ipvs::decodeMessage(message, {.op = op, .service = 0, .serviceFamily = 0}, reply_);
         return;
       case Subsystem::kRoute:
