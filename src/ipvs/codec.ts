@@ -1,10 +1,11 @@
 import { AF, type Family, familyOf, formatAddress, parseAddress } from '../net/address.js';
 import { PROTOCOL_NUMBER, protocolName } from '../net/protocol.js';
-import { IpvsConfig, IpvsDest, IpvsOp, IpvsParts, IpvsService, IpvsStats } from '../native/records.js';
+import { DaemonParts, IpvsConfig, IpvsDest, IpvsOp, IpvsParts, IpvsService, IpvsStats } from '../native/records.js';
 import { addressId, type DestinationId, fwmarkId, type ServiceId } from './identity.js';
+import { DAEMON_STATE, type DaemonSettings } from './daemon-settings.js';
 import { type DestinationSettings, FORWARDINGS, describeTunnel } from './destination-settings.js';
 import { describeService, type ServiceSettings, ServiceFlag } from './service-settings.js';
-import type { IpvsInfo, IpvsTimeouts, RealServerState, Stats, VirtualServerState } from './types.js';
+import type { IpvsInfo, IpvsTimeouts, RealServerState, Stats, SyncDaemonRole, VirtualServerState } from './types.js';
 
 /** IPVS_CMD_* of linux/ip_vs.h, those that are sent. */
 export const IpvsCommand = {
@@ -16,6 +17,9 @@ export const IpvsCommand = {
   setDest: 6,
   delDest: 7,
   getDest: 8,
+  newDaemon: 9,
+  delDaemon: 10,
+  getDaemon: 11,
   setConfig: 12,
   getConfig: 13,
   getInfo: 15,
@@ -44,6 +48,10 @@ export type KernelRequest =
   | { readonly command: 'listServices'; readonly withDestinations: boolean }
   | { readonly command: 'setConfig'; readonly timeouts: IpvsTimeouts }
   | { readonly command: 'zero'; readonly service?: ServiceId }
+  | { readonly command: 'newDaemon'; readonly daemon: DaemonSettings }
+  | { readonly command: 'delDaemon'; readonly role: SyncDaemonRole }
+  /** Dump. */
+  | { readonly command: 'getDaemon' }
   | { readonly command: 'getConfig' | 'getInfo' | 'flush' };
 
 /** Records are in the machine's own byte order. */
@@ -113,6 +121,14 @@ export class RequestWriter {
         this.#u32(at + IpvsOp.tcpFinTimeout, request.timeouts.tcpFin);
         this.#u32(at + IpvsOp.udpTimeout, request.timeouts.udp);
         break;
+      case 'newDaemon':
+        parts |= IpvsParts.daemon;
+        this.#daemon(at, request.daemon);
+        break;
+      case 'delDaemon':
+        parts |= IpvsParts.daemon;
+        this.#u32(at + IpvsOp.daemonState, DAEMON_STATE[request.role]);
+        break;
       default:
         break;
     }
@@ -163,6 +179,30 @@ export class RequestWriter {
     this.#bytes[at + IpvsOp.tunnelType] = settings.tunnelType;
     this.#u16(at + IpvsOp.tunnelPort, settings.tunnelPort);
     this.#u16(at + IpvsOp.tunnelFlags, settings.tunnelFlags);
+  }
+
+  #daemon(at: number, { role, syncId, interface: device, maxLength, group, port, ttl }: DaemonSettings): void {
+    this.#u32(at + IpvsOp.daemonState, DAEMON_STATE[role]);
+    this.#u32(at + IpvsOp.daemonSyncId, syncId);
+    this.#text(at + IpvsOp.daemonInterface, device);
+    let parts = 0;
+    if (maxLength !== undefined) {
+      parts |= DaemonParts.daemonMaxLen;
+      this.#u16(at + IpvsOp.daemonMaxLen, maxLength);
+    }
+    if (group !== undefined) {
+      parts |= group.family === 'inet6' ? DaemonParts.daemonGroup6 : DaemonParts.daemonGroup4;
+      this.#bytes.set(group.bytes, at + IpvsOp.daemonGroup);
+    }
+    if (port !== undefined) {
+      parts |= DaemonParts.daemonPort;
+      this.#u16(at + IpvsOp.daemonPort, port);
+    }
+    if (ttl !== undefined) {
+      parts |= DaemonParts.daemonTtl;
+      this.#bytes[at + IpvsOp.daemonTtl] = ttl;
+    }
+    this.#bytes[at + IpvsOp.daemonParts] = parts;
   }
 
   /** Names are checked to be short ASCII before they come here; the rest of the field is zero. */

@@ -113,7 +113,7 @@ class KernelIpvs implements Ipvs {
 
   async setTimeouts(timeouts: Partial<IpvsTimeouts>, options: CallOptions = {}): Promise<void> {
     checkOptions(options);
-    const given = optionsAt(timeouts, ['tcp', 'tcpFin', 'udp'], '');
+    const given = optionsAt(timeouts, ['tcp', 'tcpFin', 'udp'], '', 'timeouts');
     const seconds = (key: 'tcp' | 'tcpFin' | 'udp'): number =>
       given[key] === undefined ? 0 : integerIn(given[key], 0, MAX_TIMEOUT, key, 'seconds');
     const request: KernelRequest = {

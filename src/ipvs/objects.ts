@@ -22,14 +22,20 @@ export function checkKeys(value: object, known: readonly string[], path: string)
   }
 }
 
-/** The value as an object with known keys only; absent stays absent. @throws ValidationError */
+/**
+ * The value as an object with known keys only; absent stays absent. `root` is what the value itself is called where `path` is empty.
+ * @throws ValidationError
+ */
 export function optionsAt(
   value: unknown,
   known: readonly string[],
   path: string,
+  root = 'attributes',
 ): Readonly<Record<string, unknown>> {
   if (value === undefined) return {};
-  if (!isObject(value)) throw new ValidationError(path, `an object with ${known.join(', ')}`, value);
+  if (!isObject(value)) {
+    throw new ValidationError(path === '' ? root : path, `an object with ${known.join(', ')}`, value);
+  }
   checkKeys(value, known, path);
   return value;
 }

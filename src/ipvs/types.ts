@@ -278,6 +278,72 @@ export interface ReadOptions extends CallOptions {
   readonly realServers?: boolean;
   /** 64-bit counters as `bigint`. Default false: `number`, exact up to 2^53. */
   readonly bigint?: boolean;
+  /**
+   * `sorted` (default): the order that `list` documents. `kernel`: as the kernel's hash table has them (real servers: newest first),
+   * what `ipvsadm -L --nosort` prints. De-duplicated either way.
+   */
+  readonly order?: 'sorted' | 'kernel';
+}
+
+/** The two sync daemons that a network namespace can have: one that tells others of connections, one that learns of them. */
+export type SyncDaemonRole = 'master' | 'backup';
+
+/** A sync daemon to start. Multicast and length attributes need Linux 4.3. */
+export interface SyncDaemonSpec {
+  readonly role: SyncDaemonRole;
+  /** Interface that the multicasts go through, up to 15 characters. */
+  readonly interface: string;
+  /** 0 to 255; a backup with 0 (default) takes messages of every id. */
+  readonly syncId?: number;
+  /** Longest UDP payload of a message, 1 to 65507. Default: that of the interface's MTU, for a master at most 1472. */
+  readonly maxLength?: number;
+  /** Multicast address of either family. Default `224.0.0.81`. */
+  readonly group?: string;
+  /** UDP port, 1 to 65535; further threads (sysctl sync_ports) use the following ones. Default 8848. */
+  readonly port?: number;
+  /** 1 to 255. Default 1. */
+  readonly ttl?: number;
+}
+
+/** A sync daemon as the kernel runs it. */
+export type SyncDaemon = Required<SyncDaemonSpec>;
+
+/** The sync daemons of one network namespace. */
+export interface SyncDaemons {
+  /**
+   * Start one. It takes a while: threads are started and sockets opened before the kernel answers.
+   * @throws AlreadyExistsError when this role runs, NotFoundError for an interface that does not exist, InvalidArgumentError while
+   *   there are real servers of another address family than their virtual server.
+   */
+  start(daemon: SyncDaemonSpec, options?: CallOptions): Promise<void>;
+  /** Stop one. False only with `ifRunning`, when it did not run. @throws NotFoundError */
+  stop(role: SyncDaemonRole, options?: CallOptions & { readonly ifRunning?: boolean }): Promise<boolean>;
+  /** Those that run: none, one or two, the master first. */
+  list(options?: CallOptions): Promise<SyncDaemon[]>;
+}
+
+/** One end of a connection. */
+export interface ConnectionEnd {
+  /** Canonical. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** An entry of the connection table. */
+export interface Connection {
+  /** `tcp`, `udp`, `sctp`; `ip` for a persistence template of a firewall mark, which is then the virtual address. */
+  readonly protocol: string;
+  /** Who connected. Port 0 in a persistence template. */
+  readonly client: ConnectionEnd;
+  readonly virtual: ConnectionEnd;
+  /** The real server. */
+  readonly server: ConnectionEnd;
+  /** The kernel's word for the state: `ESTABLISHED`, `FIN_WAIT`, `UDP`, `NONE` … */
+  readonly state: string;
+  /** Seconds until the entry goes, unless packets come. */
+  readonly expires: number;
+  /** What a persistence engine keeps, such as the call id of a SIP dialogue. */
+  readonly engine?: { readonly name: string; readonly data: string };
 }
 
 /** The IPVS table of one network namespace. */
@@ -322,6 +388,22 @@ export interface Ipvs {
    */
   list(options: ReadOptions & { readonly bigint: true }): Promise<VirtualServer<bigint>[]>;
   list(options?: ReadOptions): Promise<VirtualServer[]>;
+  /**
+   * Set the counters and rates of a virtual server and its real servers to zero; without one, of all of them and of the namespace.
+   * @throws NotFoundError
+   */
+  zero(server?: VirtualServerRef, options?: CallOptions): Promise<void>;
+  /** The sync daemons of the namespace. */
+  readonly daemons: SyncDaemons;
+  /**
+   * The connection table of the namespace, streamed in the kernel's order from /proc/net/ip_vs_conn (there is no netlink request).
+   * Entries that come or go meanwhile may be missed or come twice.
+   *
+   * Another namespace than that of this process is read through a helper, `nsenter --net=PATH -- cat`, and needs CAP_SYS_ADMIN.
+   * Ending the iteration ends the reading. @throws NotFoundError when the kernel has no ip_vs, ProtocolError for a line of unknown
+   * form, CommandError when the helper fails
+   */
+  connections(options?: CallOptions): AsyncIterable<Connection>;
   /** Remove all virtual servers of the namespace, whoever made them. */
   flush(options?: CallOptions): Promise<void>;
   /** Ordered and pipelined, not atomic, with a result per operation. Input errors throw before anything is sent. */
