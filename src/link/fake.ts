@@ -28,7 +28,8 @@ interface FakeLink {
   readonly kind: string;
   flags: number;
   readonly mtu: number;
-  readonly addresses: FakeAddress[];
+  /** By {@link keyOf}, in the order in which they were added. */
+  readonly addresses: Map<string, FakeAddress>;
 }
 
 /** A request as a fault hook sees it. */
@@ -180,6 +181,12 @@ function scope6(bytes: Uint8Array): number {
   return bytes.every((byte, i) => byte === (i === 15 ? 1 : 0)) ? SCOPE_HOST : 0;
 }
 
+/** An interface has an IPv4 address once per prefix length, an IPv6 address once (ipv6_chk_same_addr). */
+function keyOf({ family, prefix, bytes }: Pick<FakeAddress, 'family' | 'prefix' | 'bytes'>): string {
+  const text = formatAddress(bytes, family);
+  return family === 'inet' ? `${text}/${prefix}` : text;
+}
+
 class FakeRoute implements FakeRouteChannel {
   readonly subsystem = 'route';
   fault: FakeRouteChannel['fault'] = undefined;
@@ -193,29 +200,18 @@ class FakeRoute implements FakeRouteChannel {
 
   constructor() {
     const lo = this.#create('lo', '', IFF_UP);
-    lo.addresses.push(
-      {
-        family: 'inet',
-        af: 2,
-        prefix: 8,
-        scope: SCOPE_HOST,
-        flags: IFA_F_PERMANENT,
-        bytes: Uint8Array.of(127, 0, 0, 1),
-      },
-      {
-        family: 'inet6',
-        af: 10,
-        prefix: 128,
-        scope: SCOPE_HOST,
-        flags: IFA_F_PERMANENT,
-        bytes: Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? 1 : 0)),
-      },
-    );
+    const host = { scope: SCOPE_HOST, flags: IFA_F_PERMANENT };
+    const six = Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? 1 : 0));
+    for (const address of [
+      { ...host, family: 'inet', af: 2, prefix: 8, bytes: Uint8Array.of(127, 0, 0, 1) },
+      { ...host, family: 'inet6', af: 10, prefix: 128, bytes: six },
+    ] as const)
+      lo.addresses.set(keyOf(address), address);
   }
 
   #create(name: string, kind: string, flags: number): FakeLink {
     const index = this.#nextIndex++;
-    const link: FakeLink = { index, name, kind, flags, mtu: 1500, addresses: [] };
+    const link: FakeLink = { index, name, kind, flags, mtu: 1500, addresses: new Map() };
     this.#links.set(index, link);
     return link;
   }
@@ -278,7 +274,7 @@ class FakeRoute implements FakeRouteChannel {
           name,
           ...(kind === '' ? [] : [kind]),
           (flags & IFF_UP) === 0 ? 'down' : 'up',
-          ...addresses.map((a) => `${formatAddress(a.bytes, a.family)}/${a.prefix}`),
+          ...[...addresses.values()].map((a) => `${formatAddress(a.bytes, a.family)}/${a.prefix}`),
         ].join(' '),
       )
       .map((line) => `${line}\n`)
@@ -303,7 +299,7 @@ class FakeRoute implements FakeRouteChannel {
       return { ...reply, error: ENODEV, LinkAddress: addressTable([]) };
     const rows = [...this.#links.values()]
       .filter((link) => op.index === 0 || link.index === op.index)
-      .flatMap((link) => link.addresses.map((address) => ({ index: link.index, address })))
+      .flatMap((link) => [...link.addresses.values()].map((address) => ({ index: link.index, address })))
       .filter(({ address }) => op.af === 0 || address.af === op.af);
     // The kernel lists IPv4 first, then IPv6.
     rows.sort((a, b) => a.address.af - b.address.af || a.index - b.index);
@@ -350,7 +346,8 @@ class FakeRoute implements FakeRouteChannel {
     const goesDown = (link.flags & IFF_UP) !== 0 && (flags & IFF_UP) === 0;
     link.flags = flags;
     // An interface that goes down loses its IPv6 addresses (keep_addr_on_down is off by default) and keeps the IPv4 ones.
-    if (goesDown) link.addresses.splice(0, Infinity, ...link.addresses.filter((a) => a.family === 'inet'));
+    if (!goesDown) return;
+    for (const [key, { family }] of link.addresses) if (family === 'inet6') link.addresses.delete(key);
   }
 
   #addAddress(link: FakeLink, op: Decoded): RouteRefusal | undefined {
@@ -360,34 +357,28 @@ class FakeRoute implements FakeRouteChannel {
     const multicast = family === 'inet6' && op.bytes[0] === 0xff;
     const loopback = family === 'inet6' && scope6(op.bytes) === SCOPE_HOST && link.name !== 'lo';
     if (multicast || loopback) return { code: EADDRNOTAVAIL, message: 'Cannot assign requested address' };
-    if (this.#position(link, op) >= 0)
-      return op.exclusive ? { code: EEXIST, message: 'Address already assigned' } : undefined;
-    link.addresses.push({
+    const address: FakeAddress = {
       family,
       af: op.af,
       prefix: op.prefix,
       scope: family === 'inet' ? op.scope : scope6(op.bytes),
       flags: op.addressFlags | IFA_F_PERMANENT,
       bytes: op.bytes,
-    });
+    };
+    const key = keyOf(address);
+    if (link.addresses.has(key))
+      return op.exclusive ? { code: EEXIST, message: 'Address already assigned' } : undefined;
+    link.addresses.set(key, address);
     return undefined;
   }
 
   #removeAddress(link: FakeLink, op: Decoded): RouteRefusal | undefined {
-    const at = this.#position(link, op);
-    if (at < 0) return { code: EADDRNOTAVAIL, message: 'Address not found' };
-    link.addresses.splice(at, 1);
+    const family = familyOf(op.af);
+    const key = family === undefined ? '' : keyOf({ family, prefix: op.prefix, bytes: op.bytes });
+    if (link.addresses.get(key)?.prefix !== op.prefix)
+      return { code: EADDRNOTAVAIL, message: 'Address not found' };
+    link.addresses.delete(key);
     return undefined;
-  }
-
-  /** IPv4 addresses are told apart with their prefix length, IPv6 ones without it when adding (ipv6_chk_same_addr). */
-  #position(link: FakeLink, op: Decoded): number {
-    return link.addresses.findIndex(
-      (a) =>
-        a.af === op.af &&
-        (a.prefix === op.prefix || (a.family === 'inet6' && op.command === RTM.newAddress)) &&
-        a.bytes.every((byte, i) => byte === op.bytes[i]),
-    );
   }
 
   counters(): ChannelCounters {
