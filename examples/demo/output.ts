@@ -97,7 +97,7 @@ export function expectations(): Expectations {
 }
 
 /** Break a text into lines of at most the width of a title; `indent` goes before the first, `hanging` before the others. */
-export function wrap(text: string, indent = '', hanging = indent): string {
+export function wrap(text: string, indent = '', hanging: string = indent): string {
   const lines: string[] = [];
   let line = indent;
   let empty = true;

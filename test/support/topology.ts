@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { type Agent, startAgent } from './agent.js';
-import { makeNetns, run, type TestNetns } from './netns.js';
+import { run } from './netns.js';
 
 /**
  * A small cluster out of network namespaces:
@@ -52,10 +53,18 @@ export interface ClientSpec {
   readonly addresses: readonly string[];
 }
 
+/** A network namespace of a member. */
+export interface MemberNetns {
+  /** As `ip netns list` shows it; unique, so that concurrent runs never meet. */
+  readonly name: string;
+  /** As `openKernel` takes it. */
+  readonly path: string;
+}
+
 /** One member: its namespace, and the process that serves and asks there. */
 export interface Host {
   readonly name: string;
-  readonly netns: TestNetns;
+  readonly netns: MemberNetns;
   readonly agent: Agent;
 }
 
@@ -63,8 +72,8 @@ export interface Host {
 export interface Topology extends AsyncDisposable {
   /** A node with an agent, a pod or a client. */
   host(name: string): Host;
-  /** Path of a member's network namespace, as `openKernel` takes it. */
-  netns(name: string): TestNetns;
+  /** The network namespace of a member. */
+  netns(name: string): MemberNetns;
   /** Ends the processes that were started and removes the namespaces. Removing twice is fine. */
   remove(): Promise<void>;
 }
@@ -82,33 +91,39 @@ export function gatewayOf(cidr: string): string {
   return isV6(network) ? `${network}1` : network.replace(/\d+$/, '1');
 }
 
-/**
- * Forwarding as on a node; addresses usable at once (no duplicate address detection); replies accepted on whatever path they take.
- * Set before interfaces exist, since `default` is copied when one is made. The host's defaults are not relied on.
- */
-const SYSCTLS = [
+/** Forwarding as on a node, and no reverse-path filter that the host may have as its default. */
+const NODE_SYSCTLS = [
   'net.ipv4.ip_forward=1',
   'net.ipv4.conf.all.rp_filter=0',
   'net.ipv4.conf.default.rp_filter=0',
 ];
-const SYSCTLS_V6 = [
-  'net.ipv6.conf.all.forwarding=1',
-  'net.ipv6.conf.all.accept_dad=0',
-  'net.ipv6.conf.default.accept_dad=0',
-  'net.ipv6.conf.all.accept_ra=0',
-  'net.ipv6.conf.default.accept_ra=0',
-];
+const NODE_SYSCTLS_V6 = ['net.ipv6.conf.all.forwarding=1'];
+
+/** Several commands in one process, since starting one takes long in an emulated machine. */
+const batch = (commands: readonly string[]): string => `${commands.join('\n')}\n`;
 
 /** Make the namespaces, connect them, start the agents and the servers. What was made is removed when a step fails. */
 export async function makeTopology(spec: TopologySpec): Promise<Topology> {
-  const members = new Map<string, TestNetns>();
+  const members = new Map<string, MemberNetns>();
   const agents = new Map<string, Agent>();
+  const id = randomBytes(4).toString('hex');
+  for (const name of [
+    'lan',
+    ...[...spec.nodes, ...spec.pods, ...spec.clients].map((member) => member.name),
+  ]) {
+    const unique = `ipvs-${name}-${id}`;
+    members.set(name, { name: unique, path: `/run/netns/${unique}` });
+  }
+  const each = (command: string): string =>
+    batch([...members.values()].map(({ name }) => `netns ${command} ${name}`));
+  let made = false;
 
   // Last resort when the process ends without having awaited remove(): synchronous, since nothing else runs by then.
   const atExit = (): void => {
-    for (const { name } of members.values()) {
-      spawnSync('ip', ['netns', 'delete', name], { stdio: 'ignore' });
-    }
+    spawnSync('ip', ['-force', '-batch', '-'], {
+      input: each('delete'),
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
   };
   process.once('exit', atExit);
 
@@ -116,44 +131,43 @@ export async function makeTopology(spec: TopologySpec): Promise<Topology> {
     const running = [...agents.values()];
     agents.clear();
     await Promise.all(running.map((agent) => agent.stop()));
-    for (const [name, netns] of members) {
-      await netns.remove();
-      members.delete(name);
+    if (made) {
+      made = false;
+      await run(undefined, ['ip', '-force', '-batch', '-'], { stdin: each('delete') });
     }
     process.off('exit', atExit);
   };
-  const member = (name: string): TestNetns => {
+  const member = (name: string): MemberNetns => {
     const netns = members.get(name);
     if (netns === undefined) throw new Error(`the topology has no ${name}`);
     return netns;
   };
 
   try {
-    const names = ['lan', ...[...spec.nodes, ...spec.pods, ...spec.clients].map(({ name }) => name)];
-    await Promise.all(
-      names.map(async (name) => {
-        const netns = await makeNetns(name);
-        members.set(name, netns);
-        await run(netns.path, ['sysctl', '-q', '-w', ...SYSCTLS]);
-        await run(netns.path, ['sysctl', '-q', '-w', ...SYSCTLS_V6]);
-      }),
-    );
+    made = true;
+    await run(undefined, ['ip', '-batch', '-'], { stdin: each('add') });
+    for (const node of spec.nodes) {
+      const v6 = node.addresses.some(isV6) ? NODE_SYSCTLS_V6 : [];
+      await run(member(node.name).path, ['sysctl', '-q', '-w', ...NODE_SYSCTLS, ...v6]);
+    }
     for (const [name, commands] of wiring(spec, (name) => member(name).name)) {
-      await run(member(name).path, ['ip', '-batch', '-'], { stdin: commands.join('\n') + '\n' });
+      await run(undefined, ['ip', '-n', member(name).name, '-batch', '-'], { stdin: batch(commands) });
     }
 
     const withAgent = [...spec.nodes.filter((node) => node.agent === true), ...spec.pods, ...spec.clients];
-    await Promise.all(
-      withAgent.map(async ({ name }) => {
-        agents.set(name, await startAgent(member(name).path, name));
-      }),
-    );
+    const starting = withAgent.map(async ({ name }) => {
+      agents.set(name, await startAgent(member(name).path, name));
+    });
+    // All settled before the first failure is passed on: what is still starting could not be stopped.
+    await Promise.allSettled(starting);
+    await Promise.all(starting);
     for (const pod of spec.pods) {
       for (const port of pod.http ?? []) await agents.get(pod.name)?.serveHttp(port);
       for (const port of pod.udp ?? []) await agents.get(pod.name)?.serveUdp(port);
     }
   } catch (err) {
-    await remove();
+    // Of two failures the first is the one to know about.
+    await remove().catch(() => undefined);
     throw err;
   }
 
@@ -181,7 +195,7 @@ function wiring(spec: TopologySpec, netnsOf: (name: string) => string): [string,
 
   const gateway = spec.nodes[0]?.addresses.map(bare) ?? [];
   for (const client of spec.clients) {
-    const commands = ['link set eth0 up'];
+    const commands = ['link set lo up', 'link set eth0 up'];
     for (const address of client.addresses) commands.push(assign(address, 'eth0'));
     for (const target of spec.throughFirstNode ?? []) {
       const via = gateway.find((address) => isV6(address) === isV6(target));
@@ -191,7 +205,7 @@ function wiring(spec: TopologySpec, netnsOf: (name: string) => string): [string,
   }
 
   for (const node of spec.nodes) {
-    const commands = ['link set eth0 up'];
+    const commands = ['link set lo up', 'link set eth0 up'];
     for (const address of node.addresses) commands.push(assign(address, 'eth0'));
     for (const other of spec.nodes) {
       if (other === node) continue;
@@ -215,7 +229,7 @@ function wiring(spec: TopologySpec, netnsOf: (name: string) => string): [string,
 }
 
 function podWiring(node: NodeSpec, pod: PodSpec): string[] {
-  const commands = ['link set eth0 up'];
+  const commands = ['link set lo up', 'link set eth0 up'];
   for (const address of pod.addresses) {
     commands.push(assign(single(address), 'eth0'));
     const cidr = node.podCidrs.find((candidate) => isV6(candidate) === isV6(address));
