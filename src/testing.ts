@@ -2,6 +2,7 @@
  * A kernel for unit tests: the same interfaces, validation, packing and errors as the real one, answered from memory. Needs no Linux,
  * no addon and no privilege.
  */
+import { Readable } from 'node:stream';
 import { fakeIpsetChannel, type FakeIpsetChannel } from './ipset/fake.js';
 import { fakeIpvsChannel, type FakeIpvsChannel } from './ipvs/fake.js';
 import { assembleKernel } from './kernel/open.js';
@@ -52,6 +53,7 @@ export function fakeKernel(): FakeKernel {
   const kernel = assembleKernel({
     netns: 'fake',
     open: (subsystem) => Promise.resolve(fake[subsystem]),
+    connections: () => Readable.from([fake.ipvs.connectionTable]),
     rules: createRules(fake.runner),
     sysctl: fake.sysctl,
   });

@@ -13,7 +13,8 @@ import {
   UnsupportedError,
 } from '../errors.js';
 import { type DestinationId, destinationTarget, type ServiceId } from './identity.js';
-import { tryParseAddress } from '../net/address.js';
+import { type Address, tryParseAddress } from '../net/address.js';
+import type { SyncDaemonRole } from './types.js';
 
 /** What can be refused. The same errno means different things per call, so errors are chosen by both. */
 export type IpvsCall =
@@ -29,7 +30,11 @@ export type IpvsCall =
   | 'flush'
   | 'info'
   | 'timeouts'
-  | 'setTimeouts';
+  | 'setTimeouts'
+  | 'zero'
+  | 'startDaemon'
+  | 'stopDaemon'
+  | 'daemons';
 
 /** What the call was about, for messages and hints. */
 export interface CallContext {
@@ -37,6 +42,7 @@ export interface CallContext {
   readonly destination?: DestinationId;
   readonly scheduler?: string;
   readonly engine?: string;
+  readonly daemon?: { readonly role: SyncDaemonRole; readonly interface?: string; readonly group?: Address };
   /** Index in a batch. */
   readonly position?: number;
 }
@@ -154,6 +160,26 @@ export const EXPLANATIONS: Readonly<Record<IpvsCall, Readonly<Record<string, Exp
       hint: () => 'the kernel counts in ticks: at most 2147483647 / HZ seconds, about 24 days at HZ=1000',
     },
   },
+  zero: { ESRCH: NO_SERVICE },
+  startDaemon: {
+    EEXIST: { type: AlreadyExistsError, meaning: 'this sync daemon runs already' },
+    ENODEV: {
+      type: NotFoundError,
+      meaning: ({ daemon }) => `there is no interface ${daemon?.interface ?? ''}`,
+    },
+    EINVAL: {
+      type: InvalidArgumentError,
+      meaning: 'the kernel refuses the sync daemon',
+      hint: () =>
+        'a sync daemon and real servers of another address family than their virtual server exclude each other',
+    },
+    EADDRNOTAVAIL: {
+      type: InvalidArgumentError,
+      meaning: 'the interface has no address of the family of the multicast group',
+    },
+  },
+  stopDaemon: { ESRCH: { type: NotFoundError, meaning: 'this sync daemon does not run' } },
+  daemons: {},
 };
 
 /** What an answer means whatever the call. */
@@ -185,7 +211,10 @@ export function explain(call: IpvsCall, errno: number): Explanation {
   return EXPLANATIONS[call][code] ?? COMMON[code] ?? { type: NetlinkError, meaning: 'the kernel refused' };
 }
 
-function targetOf({ service, destination }: CallContext): string | undefined {
+function targetOf({ service, destination, daemon }: CallContext): string | undefined {
+  if (daemon !== undefined) {
+    return daemon.interface === undefined ? daemon.role : `${daemon.role} on ${daemon.interface}`;
+  }
   if (service === undefined) return undefined;
   return destination === undefined ? service.url : destinationTarget(service, destination);
 }

@@ -1,5 +1,5 @@
 import type { NetlinkError } from '../errors.js';
-import { IpvsConfig, IpvsDest, IpvsService } from '../native/records.js';
+import { IpvsConfig, IpvsDaemon, IpvsDest, IpvsService } from '../native/records.js';
 import type { CallOptions, Channel, ChannelCounters, Reply } from '../netlink/types.js';
 import {
   compareDestinationRecords,
@@ -23,7 +23,7 @@ import type { ServiceId } from './identity.js';
 import { Pace, sortPaced } from './pace.js';
 import { type Outcome, type Outcomes, outcomesOf } from './reply.js';
 import type { ServiceSettings } from './service-settings.js';
-import type { Stats } from './types.js';
+import type { ReadOptions, Stats } from './types.js';
 
 /** A service that was read. */
 export interface FoundService {
@@ -106,17 +106,24 @@ export class Exchange {
   }
 
   /**
-   * Destinations of one service, as offsets into the table, sorted, each once. None for a service that does not exist: the kernel
+   * Destinations of one service, as offsets into the table, sorted (or in the kernel's order), each once. None for a service that does not exist: the kernel
    * does not tell the difference in a dump.
    */
   async listDestinations(
     service: ServiceId,
-    options: CallOptions,
+    options: Pick<ReadOptions, 'signal' | 'order'>,
   ): Promise<{ readonly table: Table; readonly offsets: readonly number[] }> {
     const reply = await this.#dump({ command: 'getDest', service }, 'listReal', { service }, options);
     const table = tableOf(reply.IpvsDest, IpvsDest.size);
     const all = Array.from({ length: table.length }, (_, i) => i * IpvsDest.size);
-    return { table, offsets: await sortedDestinations(table, all, new Pace(options.signal)) };
+    const sorted = await sortedDestinations(table, all, new Pace(options.signal));
+    return { table, offsets: inOrder(sorted, options.order) };
+  }
+
+  /** The sync daemons that run. */
+  async listDaemons(options: CallOptions): Promise<Table> {
+    const reply = await this.#dump({ command: 'getDaemon' }, 'daemons', {}, options);
+    return tableOf(reply.IpvsDaemon, IpvsDaemon.size);
   }
 
   async #dump(
@@ -147,6 +154,11 @@ export class Exchange {
       result.serviceOf(0, id) ?? fail(protocolError('get', 'the answer carries no virtual server', context))
     );
   }
+}
+
+/** Offsets in the order asked for: the kernel's own is that of the offsets. */
+export function inOrder(sorted: readonly number[], order: ReadOptions['order']): readonly number[] {
+  return order === 'kernel' ? [...sorted].sort((a, b) => a - b) : sorted;
 }
 
 /** Throw in an expression. */

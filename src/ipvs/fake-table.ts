@@ -1,5 +1,6 @@
 import { IpvsOp, IpvsParts } from '../native/records.js';
 import { IpvsCommand, LITTLE_ENDIAN, textAt, viewOf } from './codec.js';
+import { FakeDaemons } from './fake-daemons.js';
 import { ServiceFlag } from './service-settings.js';
 
 /** Counters of a service or destination in the fake, in the order of the `IpvsStats` record. */
@@ -57,6 +58,8 @@ export interface FakeMachine {
   readonly loopback: boolean;
   /** Ticks per second; bounds the connection timeouts. */
   readonly hz: number;
+  /** Names of the interfaces of the namespace, through which sync daemons can multicast. */
+  readonly interfaces: ReadonlySet<string>;
 }
 
 /** Answer of the fake kernel to one request. */
@@ -186,7 +189,13 @@ export class FakeTable {
   readonly #services = new Map<string, FakeService>();
   /** Destinations that were removed, by service and destination: adding one again brings its connections back. */
   readonly #trash = new Map<string, FakeDestination>();
+  readonly #daemons = new FakeDaemons();
   #timeouts: [number, number, number] = [900, 120, 300];
+
+  /** The sync daemons that run, as `IpvsDaemon` records. */
+  daemons(): Uint8Array {
+    return this.#daemons.records();
+  }
 
   /** Services, oldest first. The kernel's order is that of a hash table; callers sort. */
   services(): readonly FakeService[] {
@@ -197,8 +206,9 @@ export class FakeTable {
   execute(record: Uint8Array, machine: FakeMachine): FakeAnswer {
     const request = new Request(record);
     const command = request.u32(IpvsOp.command);
-    if (!Object.values<number>(IpvsCommand).includes(command) || command === IpvsCommand.getDest) {
-      // GET_DEST exists as a dump only. (The sync daemons are not simulated.)
+    const known = Object.values<number>(IpvsCommand).includes(command);
+    // These two exist as dumps only.
+    if (!known || command === IpvsCommand.getDest || command === IpvsCommand.getDaemon) {
       return { errno: EOPNOTSUPP };
     }
     if (!machine.capable) return { errno: EPERM };
@@ -207,6 +217,10 @@ export class FakeTable {
         for (const [name, service] of this.#services) this.#bury(name, service);
         this.#services.clear();
         return OK;
+      case IpvsCommand.newDaemon:
+        return { errno: this.#daemons.start(record, { ...machine, mixed: this.#hasMixed() }) };
+      case IpvsCommand.delDaemon:
+        return { errno: this.#daemons.stop(record) };
       case IpvsCommand.setConfig:
         return this.#setConfig(request, machine);
       case IpvsCommand.getConfig:
@@ -228,6 +242,13 @@ export class FakeTable {
   destinationsOf(record: Uint8Array): readonly FakeDestination[] {
     const service = this.#services.get(serviceIdentity(new Request(record)).key);
     return service === undefined ? [] : newestFirst(service);
+  }
+
+  /** Sync messages have no room for a real server of another family than its virtual server. */
+  #hasMixed(): boolean {
+    return this.services().some((service) =>
+      newestFirst(service).some(({ family }) => family !== service.family),
+    );
   }
 
   #setConfig(request: Request, machine: FakeMachine): FakeAnswer {
@@ -309,7 +330,8 @@ export class FakeTable {
     const family = request.u16(IpvsOp.destFamily) || service.family;
     if (family !== AF_INET && !(family === AF_INET6 && machine.ipv6)) return { errno: EAFNOSUPPORT };
     const forwarding = request.u32(IpvsOp.forwarding) & FORWARDING_MASK;
-    if (whole && family !== service.family && forwarding !== TUNNEL) return { errno: EINVAL };
+    const mixed = family !== service.family;
+    if (whole && mixed && (forwarding !== TUNNEL || this.#daemons.running)) return { errno: EINVAL };
     const address = request.bytes(IpvsOp.destAddress, 16);
     const port = request.u16(IpvsOp.destPort);
     const name = key(family, address, port);

@@ -50,6 +50,8 @@ export interface FakeIpvsOptions {
   readonly loopback?: boolean;
   /** Ticks per second, which bound the connection timeouts. Default 250. */
   readonly hz?: number;
+  /** Interfaces that sync daemons can use. Default `lo` and `eth0`. */
+  readonly interfaces?: readonly string[];
 }
 
 /** A request as a fault hook sees it. */
@@ -83,6 +85,8 @@ export interface FakeIpvsChannel extends Channel {
   machine: FakeMachine;
   /** The table as `ipvsadm -Sn` would print it. */
   save(): string;
+  /** What /proc/net/ip_vs_conn would say: its titles, and the lines that a test puts behind them. */
+  connectionTable: string;
   /** Pretend that a real server has connections, as traffic would. @throws ValidationError when it does not exist */
   setConnections(
     virtualServer: VirtualServerRef,
@@ -132,6 +136,7 @@ export function fakeIpvsChannel(options: FakeIpvsOptions = {}): FakeIpvsChannel 
     capable: options.capable ?? true,
     loopback: options.loopback ?? true,
     hz: options.hz ?? 250,
+    interfaces: new Set(options.interfaces ?? ['lo', 'eth0']),
   });
 }
 
@@ -139,6 +144,7 @@ class FakeChannel implements FakeIpvsChannel {
   readonly subsystem = 'ipvs';
   machine: FakeMachine;
   faults: FakeFaults | undefined;
+  connectionTable = 'Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData\n';
   readonly #table = new FakeTable();
   readonly #counters = { sends: 0, receives: 0, messages: 0, bytesSent: 0, bytesReceived: 0, dumps: 0 };
   #queue: Promise<unknown> = Promise.resolve();
@@ -317,6 +323,10 @@ class FakeChannel implements FakeIpvsChannel {
     if (command === IpvsCommand.getDest) {
       const held = this.#table.destinationsOf(record).map((destination) => ({ destination, service: 0 }));
       return this.#count(1, 1, record.byteLength, reply({ settled: 1, IpvsDest: packDestinations(held) }));
+    }
+    if (command === IpvsCommand.getDaemon) {
+      const answer = reply({ settled: 1, IpvsDaemon: this.#table.daemons() });
+      return this.#count(1, 1, record.byteLength, answer);
     }
     if (command !== IpvsCommand.getService) {
       return this.#count(1, 1, record.byteLength, reply({ error: -95 }));

@@ -1,3 +1,4 @@
+import { ValidationError } from '../errors.js';
 import { IpvsDest, IpvsService } from '../native/records.js';
 import { integerIn } from '../net/number.js';
 import type { CallOptions, Channel, ChannelCounters } from '../netlink/types.js';
@@ -22,9 +23,18 @@ import {
   unpackTimeouts,
   zeroStats,
 } from './codec.js';
+import { type ConnectionSource, connectionSource, readConnections } from './connections.js';
+import { syncDaemons } from './daemons.js';
 import { applyDestinationPatch, parseDestinationPatch, sameDestination } from './destination-settings.js';
 import { type CallContext, type IpvsCall, protocolError, refusalError } from './errors.js';
-import { Exchange, fail, type FoundService, type RunResult, sortedDestinations } from './exchange.js';
+import {
+  Exchange,
+  fail,
+  type FoundService,
+  inOrder,
+  type RunResult,
+  sortedDestinations,
+} from './exchange.js';
 import {
   type DestinationId,
   destinationName,
@@ -41,6 +51,7 @@ import { newDestination, parseSpec, type ServiceEntry } from './spec.js';
 import type {
   BatchOptions,
   BatchResult,
+  Connection,
   Ipvs,
   IpvsInfo,
   IpvsOperation,
@@ -49,6 +60,7 @@ import type {
   RealServer,
   RealServerAttributes,
   RealServerSpec,
+  SyncDaemons,
   VirtualServer,
   VirtualServerAttributes,
   VirtualServerRef,
@@ -62,9 +74,14 @@ import { virtualServer, type VirtualServerVerbs } from './virtual-server.js';
  * Concurrent calls may share it: they are queued in the order of the calls, and calls that read, merge and write (`set`, `ensure`,
  * batches with incomplete `set`s) never interleave with each other. Other programs are not locked out: the kernel offers nothing
  * for that.
+ *
+ * @param connections Where the connection table is read, which netlink does not show. Default: /proc of this process's namespace.
  */
-export function createIpvs(channel: () => Promise<Channel>): Ipvs {
-  return new KernelIpvs(new Exchange(channel));
+export function createIpvs(
+  channel: () => Promise<Channel>,
+  connections: ConnectionSource = connectionSource(undefined),
+): Ipvs {
+  return new KernelIpvs(new Exchange(channel), connections);
 }
 
 type RemoveOptions = CallOptions & { readonly ifExists?: boolean };
@@ -80,9 +97,13 @@ const MAX_TIMEOUT = 0x7fffffff;
 class KernelIpvs implements Ipvs {
   readonly #exchange: Exchange;
   readonly #lock = new Lock();
+  readonly #connections: ConnectionSource;
+  readonly daemons: SyncDaemons;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: Exchange, connections: ConnectionSource) {
     this.#exchange = exchange;
+    this.#connections = connections;
+    this.daemons = syncDaemons(exchange);
   }
 
   counters(): ChannelCounters {
@@ -258,7 +279,7 @@ class KernelIpvs implements Ipvs {
     server: VirtualServerRef,
     options: ReadOptions = {},
   ): Promise<VirtualServer | VirtualServer<bigint> | undefined> {
-    checkOptions(options, ['realServers', 'bigint']);
+    checkReadOptions(options);
     const service = parseVirtualServer(server);
     return options.bigint === true
       ? this.#read(service, readBigint, options)
@@ -279,7 +300,7 @@ class KernelIpvs implements Ipvs {
   async #realServers<N extends number | bigint>(
     service: ServiceId,
     read: ReadCounter<N>,
-    options: CallOptions,
+    options: Pick<ReadOptions, 'signal' | 'order'>,
   ): Promise<readonly RealServer<N>[]> {
     const { table, offsets } = await this.#exchange.listDestinations(service, options);
     return this.#handles(service, table, offsets, read, new Pace(options.signal));
@@ -305,7 +326,7 @@ class KernelIpvs implements Ipvs {
   list(options: ReadOptions & { readonly bigint: true }): Promise<VirtualServer<bigint>[]>;
   list(options?: ReadOptions): Promise<VirtualServer[]>;
   async list(options: ReadOptions = {}): Promise<VirtualServer[] | VirtualServer<bigint>[]> {
-    checkOptions(options, ['realServers', 'bigint']);
+    checkReadOptions(options);
     return options.bigint === true ? this.#list(readBigint, options) : this.#list(readNumber, options);
   }
 
@@ -326,7 +347,7 @@ class KernelIpvs implements Ipvs {
       compare,
       pace,
     );
-    const out: VirtualServer<N>[] = [];
+    const out: { readonly position: number; readonly server: VirtualServer<N> }[] = [];
     for (let i = 0; i < order.length;) {
       const first = order[i] ?? 0;
       // A service that came twice has its real servers under both.
@@ -338,16 +359,32 @@ class KernelIpvs implements Ipvs {
       const id = unpackServiceId(services, at);
       if (id === undefined) continue;
       const sorted = await sortedDestinations(destinations, offsets, pace);
-      const realServers = await this.#handles(id, destinations, sorted, read, pace);
+      const ordered = inOrder(sorted, options.order);
+      const realServers = await this.#handles(id, destinations, ordered, read, pace);
       const state = serviceState(
         id,
         unpackServiceSettings(services, at, id.family),
         unpackStats(services.view, at + IpvsService.stats, read),
       );
-      out.push(virtualServer(this.#virtualServerVerbs(read), state, realServers));
+      out.push({
+        position: first,
+        server: virtualServer(this.#virtualServerVerbs(read), state, realServers),
+      });
       if (pace.due()) await pace.rest();
     }
-    return out;
+    const ordered =
+      options.order === 'kernel' ? await sortPaced(out, (a, b) => a.position - b.position, pace) : out;
+    return ordered.map(({ server }) => server);
+  }
+
+  connections(options: CallOptions = {}): AsyncIterable<Connection> {
+    return readConnections(this.#connections, options);
+  }
+
+  async zero(server?: VirtualServerRef, options: CallOptions = {}): Promise<void> {
+    checkOptions(options);
+    const service = server === undefined ? {} : { service: parseVirtualServer(server) };
+    check(await this.#exchange.run([{ command: 'zero', ...service }], options), 0, 'zero', service);
   }
 
   async flush(options: CallOptions = {}): Promise<void> {
@@ -468,6 +505,13 @@ class KernelIpvs implements Ipvs {
 function check(result: RunResult, index: number, call: IpvsCall, context: CallContext): void {
   const error = result.errorOf(index, call, context);
   if (error !== undefined) throw error;
+}
+
+function checkReadOptions({ order, ...options }: ReadOptions): void {
+  checkOptions(options, ['realServers', 'bigint']);
+  const value: unknown = order;
+  if (value === undefined || value === 'sorted' || value === 'kernel') return;
+  throw new ValidationError('options.order', 'one of sorted, kernel', value);
 }
 
 /** The answer to the `getService` behind a write; others may have removed the service in between. */

@@ -1,5 +1,6 @@
 import { ClosedError } from '../errors.js';
 import { createIpset } from '../ipset/ipset.js';
+import { type ConnectionSource, connectionSource } from '../ipvs/connections.js';
 import { createIpvs } from '../ipvs/ipvs.js';
 import { createLink } from '../link/link.js';
 import { loadAddon } from '../native/load.js';
@@ -16,6 +17,7 @@ import type { Kernel, KernelOptions } from './types.js';
 export interface KernelParts {
   readonly netns: string;
   readonly open: OpenChannel;
+  readonly connections: ConnectionSource;
   readonly rules: Kernel['rules'];
   readonly sysctl: Kernel['sysctl'];
 }
@@ -38,7 +40,7 @@ export function assembleKernel(parts: KernelParts): Kernel {
     return opening;
   };
 
-  const ipvs = createIpvs(channel('ipvs'));
+  const ipvs = createIpvs(channel('ipvs'), parts.connections);
   const ipset = createIpset(channel('ipset'));
   const link = createLink(channel('route'));
 
@@ -81,6 +83,7 @@ export async function openKernel(options: KernelOptions = {}): Promise<Kernel> {
   return assembleKernel({
     netns: label,
     open: (subsystem) => openChannel(subsystem, place),
+    connections: connectionSource(path),
     rules: createRules(createRunner(place)),
     sysctl: createSysctl(path),
   });
