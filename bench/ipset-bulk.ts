@@ -108,7 +108,6 @@ await compare(
     },
     { name: 'texts(), sorted', run: () => set.texts() },
     { name: 'ipset save', run: () => netns.run(['sh', '-c', 'ipset save web > /dev/null']) },
-    { name: 'ipset save -sorted', run: () => netns.run(['sh', '-c', 'ipset save -sorted web > /dev/null']) },
   ],
   rounds,
 );

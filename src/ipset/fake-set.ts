@@ -1,7 +1,8 @@
+import { Buffer } from 'node:buffer';
 import { EntryParts, SetEntry } from '../native/records.js';
 import { familyOf } from '../net/address.js';
 import { IpsetErr } from './errors.js';
-import { NOMATCH, entryTable, layoutOf, type EntryLayout } from './layout.js';
+import { NOMATCH, entryTable, layoutOf, type EntryLayout, type EntryTable } from './layout.js';
 import { hasIcmpType, hasPorts } from './protocols.js';
 import { SET_TYPES } from './set-types.js';
 import type { SetType } from './types.js';
@@ -32,8 +33,8 @@ export interface FakeElement {
   readonly nomatch: boolean;
 }
 
-/** What the kernel makes of an element of a request: a stored form, or the code that refuses it. */
-type Parsed = { readonly record: Uint8Array; readonly key: string; readonly nomatch: boolean } | number;
+/** What the kernel makes of an element of a request: a key (the stored form is in the scratch record), or the code that refuses it. */
+type Parsed = { readonly key: string; readonly nomatch: boolean } | number;
 
 /**
  * A set in memory that answers as the kernel's does: the checks of net/netfilter/ipset/ip_set_hash_*.c and ip_set_bitmap_port.c in
@@ -43,6 +44,8 @@ export class FakeSet {
   readonly parameters: FakeSetParameters;
   readonly elements: Map<string, FakeElement> = new Map<string, FakeElement>();
   readonly #layout: EntryLayout;
+  /** The element that is being looked at. */
+  readonly #scratch: EntryTable = entryTable(new Uint8Array(SetEntry.size));
 
   constructor(parameters: FakeSetParameters) {
     this.parameters = parameters;
@@ -52,14 +55,14 @@ export class FakeSet {
   add(request: Uint8Array, exist: boolean): number {
     const parsed = this.#parse(request);
     if (typeof parsed === 'number') return parsed;
-    const { record, key, nomatch } = parsed;
+    const { key, nomatch } = parsed;
     // Being there is found out before being full.
     if (this.elements.has(key)) {
       if (!exist) return IpsetErr.exist;
     } else if (this.#isHash() && this.elements.size >= this.parameters.maxElem) {
       return HASH_FULL;
     }
-    this.elements.set(key, { record, nomatch });
+    this.elements.set(key, { record: this.#scratch.bytes.slice(), nomatch });
     return 0;
   }
 
@@ -74,7 +77,7 @@ export class FakeSet {
     const parsed = this.#parse(request);
     if (parsed === IpsetErr.protocol) return parsed;
     if (typeof parsed === 'number') return IpsetErr.exist;
-    const found = this.#match(parsed.record);
+    const found = this.#match(this.#scratch.bytes);
     if (found === undefined) return IpsetErr.exist;
     return found.nomatch && !parsed.nomatch ? IpsetErr.exist : 0;
   }
@@ -94,8 +97,9 @@ export class FakeSet {
   #parse(request: Uint8Array): Parsed {
     const { type, family, range } = this.parameters;
     const { spec, mask, ipv6 } = this.#layout;
-    const record = request.slice(0, SetEntry.size);
-    const table = entryTable(record);
+    const table = this.#scratch;
+    const record = table.bytes;
+    record.set(request);
     const parts = table.u32[SetEntry.parts >> 2] ?? 0;
     const needed = mask & ~(EntryParts.entryCidr2 | EntryParts.entryProto);
     if ((parts & needed) !== needed) return IpsetErr.protocol;
@@ -128,7 +132,7 @@ export class FakeSet {
     if (zero && type === 'hash:ip,port') return EINVAL;
     table.u32[SetEntry.parts >> 2] = mask | (nomatch ? EntryParts.entryCadtFlags : 0);
     table.u32[SetEntry.cadtFlags >> 2] = nomatch ? NOMATCH : 0;
-    return { record, key: keyOf(record), nomatch };
+    return { key: keyOf(record), nomatch };
   }
 
   /** The element that decides a test: for a host in a set of networks the longest network around it, else the same element. */
@@ -155,13 +159,9 @@ function maskAddress(record: Uint8Array, at: number, prefix: number, length: num
   }
 }
 
-/** The bytes that tell elements apart: protocol, prefix, addresses, port; not the nomatch flag. */
+/** The bytes that tell elements apart: protocol, prefix lengths, addresses (side by side) and port; not the nomatch flag. */
 function keyOf(record: Uint8Array): string {
-  let key = '';
-  for (const at of [SetEntry.proto, SetEntry.cidr2, SetEntry.port, SetEntry.port + 1]) {
-    key += String.fromCharCode(record[at] ?? 0);
-  }
-  // ip and ip2 lie side by side.
-  for (const byte of record.subarray(SetEntry.ip, SetEntry.ipTo)) key += String.fromCharCode(byte);
-  return key;
+  const bytes = Buffer.from(record.buffer, record.byteOffset, SetEntry.size);
+  const port = bytes.toString('latin1', SetEntry.port, SetEntry.port + 2);
+  return bytes.toString('latin1', SetEntry.proto, SetEntry.ipTo) + port;
 }

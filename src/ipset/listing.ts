@@ -78,16 +78,60 @@ export class EntryList<T extends SetType = SetType> {
     }
     return sortTexts(texts, slice);
   }
+}
 
-  /** All as objects, in the kernel's order; lets the event loop run in between even when the consumer never waits. */
-  async *objects(signal?: AbortSignal): AsyncGenerator<Entry<T>, void, undefined> {
-    const slice = new Slice();
-    for (let i = 0; i < this.length; i++) {
-      yield this.object(i);
-      if ((i & 15) === 15 && slice.over) {
-        await slice.rest();
-        signal?.throwIfAborted();
-      }
-    }
+/**
+ * The entries of a listing as objects, in the kernel's order. The listing is asked for by the first `next()`, and the event loop gets its
+ * turn in between even when the consumer never waits. Written by hand since an async generator takes three times as long per entry.
+ */
+export class EntryIterator<T extends SetType> implements AsyncIterableIterator<Entry<T>> {
+  readonly #load: () => Promise<EntryList<T>>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #slice = new Slice();
+  #list: EntryList<T> | undefined;
+  #next = 0;
+  #waiting: Promise<void> | undefined;
+  #done = false;
+
+  constructor(load: () => Promise<EntryList<T>>, signal: AbortSignal | undefined) {
+    this.#load = load;
+    this.#signal = signal;
+  }
+
+  next(): Promise<IteratorResult<Entry<T>, undefined>> {
+    if (this.#waiting !== undefined) return this.#waiting.then(() => this.next());
+    if (this.#done) return Promise.resolve({ done: true, value: undefined });
+    if (this.#list === undefined) return this.#wait(this.#begin());
+    if ((this.#next & 15) === 15 && this.#slice.over) return this.#wait(this.#slice.rest());
+    if (this.#next === this.#list.length) return this.return();
+    return Promise.resolve({ done: false, value: this.#list.object(this.#next++) });
+  }
+
+  return(): Promise<IteratorResult<Entry<T>, undefined>> {
+    this.#done = true;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #begin(): Promise<void> {
+    this.#list = await this.#load();
+  }
+
+  /** Let calls of `next()` queue up behind something, then go on; after a failure there is nothing more. */
+  #wait(work: Promise<void>): Promise<IteratorResult<Entry<T>, undefined>> {
+    const waiting = work
+      .then(() => this.#signal?.throwIfAborted())
+      .catch((err: unknown) => {
+        this.#done = true;
+        throw err;
+      })
+      .finally(() => {
+        this.#waiting = undefined;
+      });
+    this.#waiting = waiting;
+    return waiting.then(() => this.next());
   }
 }

@@ -6,7 +6,7 @@ import { Cmd, packCommand } from './command.js';
 import { ipsetError, type AnswerContext } from './errors.js';
 import { refusalAt } from './failure.js';
 import { layoutOf, type EntryLayout } from './layout.js';
-import { EntryList, list } from './listing.js';
+import { EntryIterator, EntryList, list } from './listing.js';
 import { checkReply, isExist, refusalError, type Session } from './session.js';
 import type { BulkOptions, BulkResult, Entry, EntryInput, IPSet, SetHeader, SetType } from './types.js';
 
@@ -72,13 +72,12 @@ export class SetHandle<T extends SetType> implements IPSet<T> {
     );
   }
 
-  async *entries(options?: CallOptions): AsyncGenerator<Entry<T>, void, undefined> {
-    const listed = await this.#list(options);
-    yield* listed.objects(options?.signal);
+  entries(options?: CallOptions): AsyncIterable<Entry<T>> {
+    return this.#iterate(options);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Entry<T>> {
-    return this.entries();
+    return this.#iterate();
   }
 
   async texts(options?: CallOptions): Promise<string[]> {
@@ -125,6 +124,10 @@ export class SetHandle<T extends SetType> implements IPSet<T> {
     }
     if (isExist(refusal)) return false;
     throw refusalError(refusal, refusal.wholeMessage ? context : this.#context(verb, arena.text(0)));
+  }
+
+  #iterate(options?: CallOptions): EntryIterator<T> {
+    return new EntryIterator<T>(() => this.#list(options), options?.signal);
   }
 
   async #list(options?: CallOptions): Promise<EntryList<T>> {

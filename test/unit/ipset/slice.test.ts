@@ -4,14 +4,14 @@ import { Slice, sortTexts } from '../../../src/ipset/slice.js';
 
 describe('sorting in slices', () => {
   it('gives what sort() gives', async () => {
+    const many = fc
+      .tuple(fc.nat(20_000), fc.integer({ min: 1, max: 1 << 20 }), fc.integer({ min: 1, max: 50_000 }))
+      .map(([length, step, values]) => Array.from({ length }, (_, i) => ((i * step) % values).toString(36)));
+    const few = fc.array(fc.string({ unit: 'binary', maxLength: 3 }), { maxLength: 50 });
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.string({ unit: 'binary', maxLength: 3 }), { maxLength: 6000, size: 'max' }),
-        async (texts) => {
-          expect(await sortTexts(texts, new Slice())).toEqual([...texts].sort());
-        },
-      ),
-      { numRuns: 30 },
+      fc.asyncProperty(fc.oneof(many, few), async (texts) => {
+        expect(await sortTexts(texts, new Slice())).toEqual([...texts].sort());
+      }),
     );
   });
 
