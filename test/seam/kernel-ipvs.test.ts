@@ -234,9 +234,9 @@ describe.skipIf(reason !== undefined)('IPVS over the seam', () => {
     await run(...Array.from({ length: 600 }, (_, i) => service(i + 1)));
     const other = await addon.open('ipvs', { netnsPath: netns.path });
     if ('step' in other) throw new Error('open');
-    let going = true;
+    const stop = new AbortController();
     const churn = (async () => {
-      for (let i = 0; going; i = (i + 1) % 50) {
+      for (let i = 0; !stop.signal.aborted; i = (i + 1) % 50) {
         const ops = [service(1000 + i), identity(1000 + i, Ipvs.DEL_SERVICE)].map(ipvsOp);
         await addon.run(other.handle, 'IpvsOp', join(...ops), NOTHING, { stopOnError: false });
       }
@@ -247,7 +247,7 @@ describe.skipIf(reason !== undefined)('IPVS over the seam', () => {
       );
       expect(new Set(listed).size).toBe(listed.length);
     }
-    going = false;
+    stop.abort();
     await churn;
     await addon.close(other.handle);
   });
