@@ -4,6 +4,7 @@ import { isValidation, ValidationError } from '../errors.js';
 import type { Kernel, KernelOptions } from '../kernel/types.js';
 import {
   deriveNodeFacts,
+  nodeFactsFrom,
   type NodeFacts,
   parseNodeFacts,
   proxyConfig,
@@ -179,6 +180,6 @@ export async function nodeFromFlags(
       ? await readNodeFacts(flags.nodeFacts)
       : kernel !== undefined
         ? await deriveNodeFacts(kernel, hostname)
-        : parseNodeFacts({ name: hostname.trim().toLowerCase(), interfaces: dependencies.interfaces() });
+        : nodeFactsFrom(hostname, dependencies.interfaces());
   return flags.hostnameOverride === undefined ? node : { ...node, name: flags.hostnameOverride };
 }

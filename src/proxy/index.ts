@@ -23,6 +23,7 @@ export {
   deriveNodeFacts,
   KUBE_INTERFACE,
   type NodeFacts,
+  nodeFactsFrom,
   type NodeInterface,
   parseNodeFacts,
 } from './node.js';

@@ -87,28 +87,36 @@ export function parseNodeFacts(value: unknown): NodeFacts {
 }
 
 /**
- * Node facts from the network namespace itself. The primary address of a family is the first global one of the first interface
- * that has any, loopback and {@link KUBE_INTERFACE} left out. Labels and pod networks are not known here.
+ * Node facts from a list of interfaces, as `os.networkInterfaces()` has them. The primary address of a family is the first one that is
+ * neither loopback nor link-local nor bound to {@link KUBE_INTERFACE}. Labels and pod networks are not known here.
  */
+export function nodeFactsFrom(hostname: string, interfaces: readonly NodeInterface[]): NodeFacts {
+  const facts = parseNodeFacts({ name: hostname.trim().toLowerCase(), interfaces });
+  const primary = new Map<Family, string>();
+  for (const { name, addresses } of facts.interfaces) {
+    for (const address of name === KUBE_INTERFACE ? [] : addresses) {
+      const { family } = parseAddress(address, 'address');
+      if (!primary.has(family) && !isLoopback(address) && !isLinkLocal6(address))
+        primary.set(family, address);
+    }
+  }
+  return { ...facts, primaryIPs: [...primary.values()] };
+}
+
+/** As {@link nodeFactsFrom}, for the interfaces of the kernel's network namespace. */
 export async function deriveNodeFacts(
   kernel: Kernel,
   hostname: string,
   options: CallOptions = {},
 ): Promise<NodeFacts> {
   const interfaces = new Map<string, string[]>();
-  const primary = new Map<Family, string>();
-  for (const { link, address, family, scope } of await kernel.link.addresses(undefined, options)) {
-    const addresses = interfaces.get(link) ?? [];
-    addresses.push(address);
-    interfaces.set(link, addresses);
-    const counts = scope === 'global' && link !== KUBE_INTERFACE && !isLoopback(address);
-    if (counts && !primary.has(family)) primary.set(family, address);
+  for (const { link, address } of await kernel.link.addresses(undefined, options)) {
+    const addresses = interfaces.get(link);
+    if (addresses === undefined) interfaces.set(link, [address]);
+    else addresses.push(address);
   }
-  return {
-    name: hostname.trim().toLowerCase(),
-    labels: {},
-    podCIDRs: [],
-    primaryIPs: [...primary.values()],
-    interfaces: [...interfaces].map(([name, addresses]) => ({ name, addresses })),
-  };
+  return nodeFactsFrom(
+    hostname,
+    [...interfaces].map(([name, addresses]) => ({ name, addresses })),
+  );
 }

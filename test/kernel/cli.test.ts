@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/run.js';
+import { openKernel } from '../../src/kernel/open.js';
 import type { RenderedState } from '../../src/proxy/index.js';
 import { describeKernel } from '../support/backends.js';
 import { makeNetns, type TestNetns } from '../support/netns.js';
@@ -19,8 +21,24 @@ interface Run {
   readonly err: string;
 }
 
-/** Run the command as a user does: a process of its own. */
+/** Run the command in this process: a process of its own takes long to start in a virtual machine. */
 async function ipvs(...argv: readonly string[]): Promise<Run> {
+  let out = '';
+  let err = '';
+  const code = await runCli(
+    argv,
+    {
+      out: (part) => (out += part),
+      err: (part) => (err += part),
+      readStdin: () => Promise.resolve(''),
+    },
+    { openKernel, hostname: () => 'node-a', interfaces: () => [] },
+  );
+  return { code, out, err };
+}
+
+/** Run the command as a user does. */
+async function ipvsProcess(...argv: readonly string[]): Promise<Run> {
   const child = spawn(process.execPath, ['--import', 'tsx', path('src/cli/main.ts'), ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: path('.'),
@@ -144,5 +162,14 @@ describeKernel(['ipvs', 'ipset', 'link', 'rules', 'dummy'], 'the command line on
     expect(code).toBe(1);
     expect(err).toContain('no-such-namespace');
     expect(err).not.toContain('    at ');
+  });
+
+  it('works as a program of its own', async () => {
+    await tool('ipvsadm', '-A', '-t', '10.0.0.1:80', '-s', 'rr');
+    expect(await ipvsProcess('list', '--netns', netns.name, '--format', 'ipvsadm')).toEqual({
+      code: 0,
+      out: '-A -t 10.0.0.1:80 -s rr\n',
+      err: '',
+    });
   });
 });
