@@ -215,14 +215,14 @@ describeOn(['ipvs'], 'ipvs: virtual servers', (open) => {
     const web = await ipvs.add(WEB);
     expect(await ipvs.remove(WEB)).toBe(true);
     for (const call of [
-      ipvs.set(WEB, { scheduler: 'rr' }),
-      web.set({ scheduler: 'rr' }),
-      web.refresh(),
-      web.remove(),
-      ipvs.remove(WEB),
-      web.add('10.244.1.7:8080'),
+      () => ipvs.set(WEB, { scheduler: 'rr' }),
+      () => web.set({ scheduler: 'rr' }),
+      () => web.refresh(),
+      () => web.remove(),
+      () => ipvs.remove(WEB),
+      () => web.add('10.244.1.7:8080'),
     ]) {
-      expect(await rejection(call)).toMatchObject({ name: 'NotFoundError', code: 'ESRCH', errno: -3 });
+      expect(await rejection(call())).toMatchObject({ name: 'NotFoundError', code: 'ESRCH', errno: -3 });
     }
     expect(await ipvs.remove(WEB, { ifExists: true })).toBe(false);
     expect(await web.remove({ ifExists: true })).toBe(false);
@@ -409,8 +409,8 @@ describeOn(['ipvs'], 'ipvs: real servers', (open) => {
     const web = await ipvs.add(WEB);
     const real = await web.add('10.244.1.7:8080');
     expect(await real.remove()).toBe(true);
-    for (const call of [real.set({ weight: 2 }), real.remove()]) {
-      expect(await rejection(call)).toMatchObject({
+    for (const call of [() => real.set({ weight: 2 }), () => real.remove()]) {
+      expect(await rejection(call())).toMatchObject({
         name: 'NotFoundError',
         code: 'ENOENT',
         target: `${WEB} -> 10.244.1.7:8080`,
@@ -418,8 +418,8 @@ describeOn(['ipvs'], 'ipvs: real servers', (open) => {
     }
     expect(await real.remove({ ifExists: true })).toBe(false);
     await web.remove();
-    for (const call of [real.set({ weight: 2 }), real.remove()]) {
-      expect(await rejection(call)).toMatchObject({ name: 'NotFoundError', code: 'ESRCH' });
+    for (const call of [() => real.set({ weight: 2 }), () => real.remove()]) {
+      expect(await rejection(call())).toMatchObject({ name: 'NotFoundError', code: 'ESRCH' });
     }
     expect(await real.remove({ ifExists: true })).toBe(false);
   });
@@ -663,13 +663,13 @@ describeOn(['ipvs'], 'ipvs: calls', (open) => {
     const { ipvs } = await open();
     const signal = AbortSignal.abort(new Error('no need'));
     for (const call of [
-      ipvs.add(WEB, {}, { signal }),
-      ipvs.list({ signal }),
-      ipvs.batch([{ op: 'add', virtualServer: WEB }], { signal }),
-      ipvs.ensure({ url: WEB }, { signal }),
-      ipvs.flush({ signal }),
+      () => ipvs.add(WEB, {}, { signal }),
+      () => ipvs.list({ signal }),
+      () => ipvs.batch([{ op: 'add', virtualServer: WEB }], { signal }),
+      () => ipvs.ensure({ url: WEB }, { signal }),
+      () => ipvs.flush({ signal }),
     ]) {
-      expect(await rejection(call)).toMatchObject({ message: 'no need' });
+      expect(await rejection(call())).toMatchObject({ message: 'no need' });
     }
     expect(await ipvs.list()).toEqual([]);
   });
