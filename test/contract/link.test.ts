@@ -105,14 +105,15 @@ describeOn(['link'], 'links', (open) => {
 
   it('says that an interface is missing', async () => {
     const { link } = await open();
-    for (const call of [
-      link.addAddresses('nope0', ['10.0.0.1']),
-      link.removeAddresses('nope0', ['10.0.0.1']),
-      link.addresses('nope0'),
-      link.setUp('nope0', true),
-      link.remove('nope0'),
-    ]) {
-      const err = await rejection(call);
+    for (const err of await Promise.all(
+      [
+        link.addAddresses('nope0', ['10.0.0.1']),
+        link.removeAddresses('nope0', ['10.0.0.1']),
+        link.addresses('nope0'),
+        link.setUp('nope0', true),
+        link.remove('nope0'),
+      ].map(rejection),
+    )) {
       expect(isNotFound(err)).toBe(true);
       expect(err).toMatchObject({ code: 'ENODEV', errno: -19 });
     }
@@ -121,16 +122,18 @@ describeOn(['link'], 'links', (open) => {
 
   it('sends nothing when an input is malformed', async () => {
     const { link } = await open();
-    for (const call of [
-      link.addAddresses('lo', ['10.0.0.1', 'nonsense']),
-      link.addAddresses('lo', ['0.0.0.0']),
-      link.addAddresses('lo', ['10.0.0.1/24']),
-      link.addAddresses('', []),
-      link.get('a name'),
-      link.get('sixteen-bytes-ab'),
-      link.remove('..'),
-    ])
-      expect(isValidation(await rejection(call))).toBe(true);
+    for (const err of await Promise.all(
+      [
+        link.addAddresses('lo', ['10.0.0.1', 'nonsense']),
+        link.addAddresses('lo', ['0.0.0.0']),
+        link.addAddresses('lo', ['10.0.0.1/24']),
+        link.addAddresses('', []),
+        link.get('a name'),
+        link.get('sixteen-bytes-ab'),
+        link.remove('..'),
+      ].map(rejection),
+    ))
+      expect(isValidation(err)).toBe(true);
     expect(link.counters().messages).toBe(0);
   });
 

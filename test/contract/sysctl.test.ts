@@ -43,17 +43,19 @@ describeOn(['link'], 'sysctl', (open) => {
 
   it('has a name below net and a value on one line', async () => {
     const { sysctl } = await open();
-    for (const call of [
-      sysctl.get('kernel.hostname'),
-      sysctl.get('net'),
-      sysctl.get('net/../kernel/hostname'),
-      sysctl.get('net//../kernel/hostname'),
-      sysctl.get('net.ipv4.//.ip_forward'),
-      sysctl.set('net.ipv4.ip_forward', ''),
-      sysctl.set('net.ipv4.ip_forward', '1\n2'),
-      sysctl.set('net.ipv4.ip_forward', 0.5),
-    ])
-      expect(isValidation(await rejection(call))).toBe(true);
+    for (const err of await Promise.all(
+      [
+        sysctl.get('kernel.hostname'),
+        sysctl.get('net'),
+        sysctl.get('net/../kernel/hostname'),
+        sysctl.get('net//../kernel/hostname'),
+        sysctl.get('net.ipv4.//.ip_forward'),
+        sysctl.set('net.ipv4.ip_forward', ''),
+        sysctl.set('net.ipv4.ip_forward', '1\n2'),
+        sysctl.set('net.ipv4.ip_forward', 0.5),
+      ].map(rejection),
+    ))
+      expect(isValidation(err)).toBe(true);
   });
 
   it('rejects with the reason of the signal', async () => {

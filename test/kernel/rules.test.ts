@@ -173,8 +173,8 @@ describeKernel(['rules', 'ipset'], 'rules in the kernel', () => {
     it('says which set is missing and in which line, and changes nothing', async () => {
       await netns.run(['ipset', 'destroy', 'KUBE-CLUSTER-IP']);
       const diff = diffRules(classicRules(CLASSIC_CASES[0]!.input), noRules('inet'));
-      for (const attempt of [rules().check(diff), rules().apply(diff)]) {
-        expect(await rejection(attempt)).toMatchObject({
+      for (const err of await Promise.all([rules().check(diff), rules().apply(diff)].map(rejection))) {
+        expect(err).toMatchObject({
           code: 'ERR_COMMAND_FAILED',
           lineText: expect.stringMatching(/^-A KUBE-SERVICES .*KUBE-CLUSTER-IP/) as string,
           hint: expect.stringContaining('create the set KUBE-CLUSTER-IP') as string,

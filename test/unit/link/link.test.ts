@@ -142,8 +142,8 @@ describe('links', () => {
 
   it('do not hand out a listing that changed while it was read', async () => {
     const link = answering({ interrupted: true }, 'dump');
-    for (const call of [link.list(), link.addresses('lo')])
-      expect(await rejection(call)).toMatchObject({ name: 'OutcomeUnknownError', code: 'EINTR' });
+    for (const err of await Promise.all([link.list(), link.addresses('lo')].map(rejection)))
+      expect(err).toMatchObject({ name: 'OutcomeUnknownError', code: 'EINTR' });
   });
 
   it('report an interface that went away between two requests', async () => {

@@ -68,12 +68,10 @@ describe('rules through the tools', () => {
       stdout: '',
       stderr: 'Another app is currently holding the xtables lock.',
     });
-    for (const failing of [
-      rules.save('inet'),
-      rules.read('inet', KUBE_CHAINS),
-      iptablesVersion(runner, 'inet'),
-    ])
-      expect(await rejection(failing)).toMatchObject({ code: 'ERR_COMMAND_FAILED', exitCode: 4 });
+    for (const err of await Promise.all(
+      [rules.save('inet'), rules.read('inet', KUBE_CHAINS), iptablesVersion(runner, 'inet')].map(rejection),
+    ))
+      expect(err).toMatchObject({ code: 'ERR_COMMAND_FAILED', exitCode: 4 });
     const thrown = new Error('no such tool');
     runner.fault = () => thrown;
     expect(await rejection(rules.save('inet'))).toBe(thrown);
