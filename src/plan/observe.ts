@@ -24,12 +24,12 @@ export interface Observed {
   readonly timeouts?: IpvsTimeouts;
 }
 
-/** Where the kernel lacks a whole subsystem, there is nothing of ours in it. */
-async function orNone<T>(reading: Promise<readonly T[]>): Promise<readonly T[]> {
+/** Where the kernel lacks a whole subsystem, there is nothing of ours in it; but that is no help when something is wanted of it. */
+async function read<T>(reading: Promise<readonly T[]>, needed: boolean): Promise<readonly T[]> {
   try {
     return await reading;
   } catch (err) {
-    if (isUnsupported(err)) return [];
+    if (!needed && isUnsupported(err)) return [];
     throw err;
   }
 }
@@ -38,22 +38,26 @@ async function orNone<T>(reading: Promise<readonly T[]>): Promise<readonly T[]> 
  * Read what the scope covers: one listing of virtual servers with their real servers, each set of the scope, the
  * interface's addresses, the rules of each family, and the settings that `wanted` names. Changes nothing.
  *
- * A subsystem that the kernel lacks reads as empty; programming it will say what is missing.
- * @throws PermissionError, CommandError and whatever else the readings throw.
+ * A subsystem that the kernel lacks reads as empty, so that cleanup works anywhere, unless `wanted` has something for it.
+ * @throws UnsupportedError when the kernel lacks what is wanted, PermissionError, CommandError, and whatever else the readings throw.
  */
 export async function observe(
   kernel: Kernel,
   scope: OwnershipScope,
-  wanted: Pick<DesiredState, 'sysctls' | 'timeouts'> = { sysctls: [] },
+  wanted: Pick<DesiredState, 'families' | 'sysctls' | 'timeouts'> = { families: [], sysctls: [] },
   options: CallOptions = {},
 ): Promise<Observed> {
   const families = new Set(scope.families.map(({ family }) => family));
   // First, since the first request for the ip_vs family loads the module, and with it come its sysctls.
-  const servers = await orNone(kernel.ipvs.list({ ...options, realServers: true }));
+  const servers = await read(
+    kernel.ipvs.list({ ...options, realServers: true }),
+    wanted.families.some(({ virtualServers }) => virtualServers.length > 0),
+  );
+  const needsSets = wanted.families.some(({ sets }) => sets.length > 0);
   const names = new Set(scope.families.flatMap(({ sets, record }) => [...sets, record]));
 
   const [sets, link, rules, sysctls, timeouts] = await Promise.all([
-    snapshots(kernel, names, options),
+    snapshots(kernel, names, needsSets, options),
     kernel.link.get(scope.interface, options),
     Promise.all(scope.families.map(({ family, chains }) => kernel.rules.read(family, chains, options))),
     Promise.all(
@@ -83,11 +87,12 @@ export function hasTimeouts(timeouts: Partial<IpvsTimeouts> | undefined): boolea
 async function snapshots(
   kernel: Kernel,
   names: ReadonlySet<string>,
+  needed: boolean,
   options: CallOptions,
 ): Promise<readonly SetSnapshot[]> {
   const prefixes = new Set([...names].map((name) => name.slice(0, name.indexOf('-') + 1)));
   const all = await Promise.all(
-    [...prefixes].map((prefix) => orNone(kernel.ipset.snapshot({ ...options, prefix }))),
+    [...prefixes].map((prefix) => read(kernel.ipset.snapshot({ ...options, prefix }), needed)),
   );
   return all.flat();
 }

@@ -40,14 +40,49 @@ function summary(results: readonly OperationResult[]): string {
     .join('; ');
 }
 
-/** Why an operation was not done, on one line. */
-function outcomeText({ operation, status, error, reason }: OperationResult): string {
-  const why = error?.message ?? reason ?? 'the kernel dropped its answer';
-  return `${status}: ${formatOperation(operation)}\n  ${why.replaceAll('\n', '\n  ')}`;
+/** Why an operation was not done. */
+function whyNot({ error, reason }: OperationResult): string {
+  return error?.message ?? reason ?? 'the kernel dropped its answer';
 }
 
-/** Failures that are shown by name; more of them seldom say more. */
-const SHOWN = 20;
+/** Operations of one kind that were not done for one reason. */
+interface Undone {
+  readonly first: OperationResult;
+  readonly others: OperationResult[];
+}
+
+/** Failures before what they kept from being done; each reason once. */
+function grouped(results: readonly OperationResult[]): Undone[] {
+  const groups = new Map<string, Undone>();
+  for (const result of results) {
+    const { operation, status } = result;
+    if (status === 'done') continue;
+    const server = 'virtualServer' in operation ? operation.virtualServer : '';
+    const why = server === '' ? whyNot(result) : whyNot(result).replaceAll(server, '');
+    const key = `${status} ${operation.op} ${why}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { first: result, others: [] });
+    else group.others.push(result);
+  }
+  const all = [...groups.values()];
+  return [
+    ...all.filter(({ first }) => first.status !== 'skipped'),
+    ...all.filter(({ first }) => first.status === 'skipped'),
+  ];
+}
+
+function undoneText({ first, others }: Undone, verbose: boolean): string {
+  const lines = [
+    `${first.status}: ${formatOperation(first.operation)}`,
+    `  ${whyNot(first).replaceAll('\n', '\n  ')}`,
+  ];
+  const [noun] = NOUN[first.operation.op];
+  if (verbose)
+    lines.splice(1, 0, ...others.map((other) => `${other.status}: ${formatOperation(other.operation)}`));
+  else if (others.length > 0)
+    lines.push(`  (and ${plural(others.length, `more ${noun}`)} for the same reason)`);
+  return lines.map((line) => `${line}\n`).join('');
+}
 
 /** Print what was done, and on standard error everything that was not. */
 export function printReport(report: ApplyReport, verbose: boolean, io: CliIo): void {
@@ -61,15 +96,7 @@ export function printReport(report: ApplyReport, verbose: boolean, io: CliIo): v
   const done = summary(report.results);
   io.out(done === '' ? 'nothing was changed\n' : `${done}\n`);
 
-  const undone = report.results.filter(({ status }) => status !== 'done');
-  // Causes before consequences.
-  const ordered = [
-    ...undone.filter(({ status }) => status !== 'skipped'),
-    ...undone.filter(({ status }) => status === 'skipped'),
-  ];
-  for (const result of verbose ? ordered : ordered.slice(0, SHOWN)) io.err(`${outcomeText(result)}\n`);
-  if (!verbose && ordered.length > SHOWN)
-    io.err(`… and ${ordered.length - SHOWN} more; --verbose shows them all\n`);
+  for (const group of grouped(report.results)) io.err(undoneText(group, verbose));
   for (const { object, reason, remedy } of report.conflicts)
     io.err(`conflict: ${object}: ${reason}\n  ${remedy}\n`);
   if (!report.ok) {
