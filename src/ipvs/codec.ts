@@ -1,11 +1,26 @@
 import { AF, type Family, familyOf, formatAddress, parseAddress } from '../net/address.js';
 import { PROTOCOL_NUMBER, protocolName } from '../net/protocol.js';
-import { DaemonParts, IpvsConfig, IpvsDest, IpvsOp, IpvsParts, IpvsService, IpvsStats } from '../native/records.js';
+import {
+  DaemonParts,
+  IpvsConfig,
+  IpvsDest,
+  IpvsOp,
+  IpvsParts,
+  IpvsService,
+  IpvsStats,
+} from '../native/records.js';
 import { addressId, type DestinationId, fwmarkId, type ServiceId } from './identity.js';
 import { DAEMON_STATE, type DaemonSettings } from './daemon-settings.js';
 import { type DestinationSettings, FORWARDINGS, describeTunnel } from './destination-settings.js';
 import { describeService, type ServiceSettings, ServiceFlag } from './service-settings.js';
-import type { IpvsInfo, IpvsTimeouts, RealServerState, Stats, SyncDaemonRole, VirtualServerState } from './types.js';
+import type {
+  IpvsInfo,
+  IpvsTimeouts,
+  RealServerState,
+  Stats,
+  SyncDaemonRole,
+  VirtualServerState,
+} from './types.js';
 
 /** IPVS_CMD_* of linux/ip_vs.h, those that are sent. */
 export const IpvsCommand = {
@@ -181,7 +196,10 @@ export class RequestWriter {
     this.#u16(at + IpvsOp.tunnelFlags, settings.tunnelFlags);
   }
 
-  #daemon(at: number, { role, syncId, interface: device, maxLength, group, port, ttl }: DaemonSettings): void {
+  #daemon(
+    at: number,
+    { role, syncId, interface: device, maxLength, group, port, ttl }: DaemonSettings,
+  ): void {
     this.#u32(at + IpvsOp.daemonState, DAEMON_STATE[role]);
     this.#u32(at + IpvsOp.daemonSyncId, syncId);
     this.#text(at + IpvsOp.daemonInterface, device);
@@ -229,7 +247,7 @@ export type ReadCounter<N extends number | bigint> = (view: DataView, offset: nu
 export const readNumber: ReadCounter<number> = (view, offset) => {
   const low = view.getUint32(offset + (LITTLE_ENDIAN ? 0 : 4), LITTLE_ENDIAN);
   const high = view.getUint32(offset + (LITTLE_ENDIAN ? 4 : 0), LITTLE_ENDIAN);
-  return high * 0x100000000 + low;
+  return high === 0 ? low : high * 0x100000000 + low;
 };
 
 /** As a bigint: always exact. */
@@ -358,13 +376,13 @@ export function destinationState<N extends number | bigint>(
     'activeConnections' | 'inactiveConnections' | 'persistentConnections' | 'stats'
   >,
 ): RealServerState<N> {
-  return {
+  // The tunnel last, so that the many without one share a shape.
+  const state = {
     address: id.address,
     family: id.family,
     port: id.port,
     weight: settings.weight,
     forwarding: settings.forwarding,
-    ...(settings.forwarding === 'tunnel' ? { tunnel: describeTunnel(settings) } : {}),
     upperThreshold: settings.upperThreshold,
     lowerThreshold: settings.lowerThreshold,
     activeConnections: observed.activeConnections,
@@ -372,6 +390,7 @@ export function destinationState<N extends number | bigint>(
     persistentConnections: observed.persistentConnections,
     stats: observed.stats,
   };
+  return settings.forwarding === 'tunnel' ? { ...state, tunnel: describeTunnel(settings) } : state;
 }
 
 /** An `IpvsDest` at `offset`, in the words of the public interface. */
@@ -412,19 +431,20 @@ export function unpackInfo({ view }: Table, offset: number): IpvsInfo {
  */
 export function compareServiceRecords(table: Table, a: number, b: number): number {
   const { bytes, view } = table;
-  const u16 = (field: number): number =>
-    view.getUint16(a + field, LITTLE_ENDIAN) - view.getUint16(b + field, LITTLE_ENDIAN);
   const fwmark =
     (bytes[a + IpvsService.byFwmark] ?? 0) - (bytes[b + IpvsService.byFwmark] ?? 0) ||
     view.getUint32(a + IpvsService.fwmark, LITTLE_ENDIAN) -
       view.getUint32(b + IpvsService.fwmark, LITTLE_ENDIAN);
   if (fwmark !== 0) return fwmark;
-  const family = u16(IpvsService.family);
+  const family =
+    view.getUint16(a + IpvsService.family, LITTLE_ENDIAN) -
+    view.getUint16(b + IpvsService.family, LITTLE_ENDIAN);
   if (family !== 0 || bytes[a + IpvsService.byFwmark] === 1) return family;
   return (
-    u16(IpvsService.protocol) ||
+    view.getUint16(a + IpvsService.protocol, LITTLE_ENDIAN) -
+      view.getUint16(b + IpvsService.protocol, LITTLE_ENDIAN) ||
     compareBytes(bytes, a + IpvsService.address, b + IpvsService.address) ||
-    u16(IpvsService.port)
+    view.getUint16(a + IpvsService.port, LITTLE_ENDIAN) - view.getUint16(b + IpvsService.port, LITTLE_ENDIAN)
   );
 }
 

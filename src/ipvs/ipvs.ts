@@ -1,40 +1,26 @@
 import { ValidationError } from '../errors.js';
-import { IpvsDest, IpvsService } from '../native/records.js';
 import { integerIn } from '../net/number.js';
 import type { CallOptions, Channel, ChannelCounters } from '../netlink/types.js';
 import { runBatch } from './batch.js';
 import {
-  compareServiceRecords,
   destinationState,
   type KernelRequest,
-  LITTLE_ENDIAN,
   readBigint,
-  type ReadCounter,
   readNumber,
-  serviceState,
   type Table,
   unpackDestination,
   unpackDestinationId,
   unpackDestinationSettings,
   unpackInfo,
-  unpackServiceId,
-  unpackServiceSettings,
-  unpackStats,
   unpackTimeouts,
-  zeroStats,
 } from './codec.js';
 import { type ConnectionSource, connectionSource, readConnections } from './connections.js';
 import { syncDaemons } from './daemons.js';
 import { applyDestinationPatch, parseDestinationPatch, sameDestination } from './destination-settings.js';
-import { type CallContext, type IpvsCall, protocolError, refusalError } from './errors.js';
-import {
-  Exchange,
-  fail,
-  type FoundService,
-  inOrder,
-  type RunResult,
-  sortedDestinations,
-} from './exchange.js';
+import { ensureService } from './ensure.js';
+import { type IpvsCall, protocolError, refusalError } from './errors.js';
+import { Exchange, fail, type FoundService } from './exchange.js';
+import { Handles, type Verbs } from './handles.js';
 import {
   type DestinationId,
   destinationName,
@@ -42,12 +28,13 @@ import {
   parseVirtualServer,
   type ServiceId,
 } from './identity.js';
+import { listServers } from './listing.js';
 import { Lock } from './lock.js';
 import { checkOptions, optionsAt } from './objects.js';
-import { Pace, sortPaced } from './pace.js';
-import { realServer, type RealServerVerbs } from './real-server.js';
+import { Pace } from './pace.js';
 import { applyServicePatch, defaultService, parseServicePatch, sameService } from './service-settings.js';
-import { newDestination, parseSpec, type ServiceEntry } from './spec.js';
+import { check, found, removed, type RemoveOptions } from './settle.js';
+import { newDestination, parseSpec } from './spec.js';
 import type {
   BatchOptions,
   BatchResult,
@@ -66,7 +53,6 @@ import type {
   VirtualServerRef,
   VirtualServerSpec,
 } from './types.js';
-import { virtualServer, type VirtualServerVerbs } from './virtual-server.js';
 
 /**
  * The IPVS table behind a channel. The channel opens on the first call that needs it.
@@ -84,13 +70,8 @@ export function createIpvs(
   return new KernelIpvs(new Exchange(channel), connections);
 }
 
-type RemoveOptions = CallOptions & { readonly ifExists?: boolean };
-
 const ENOENT = -2;
 const ESRCH = -3;
-const EEXIST = -17;
-/** How often `ensure` reads again when others changed the table between its reading and its writing. */
-const ATTEMPTS = 3;
 /** The kernel reads timeouts as signed. */
 const MAX_TIMEOUT = 0x7fffffff;
 
@@ -98,6 +79,8 @@ class KernelIpvs implements Ipvs {
   readonly #exchange: Exchange;
   readonly #lock = new Lock();
   readonly #connections: ConnectionSource;
+  readonly #numbers = new Handles<number>(readNumber, (handles) => this.#verbs(handles));
+  readonly #bigints = new Handles<bigint>(readBigint, (handles) => this.#verbs(handles));
   readonly daemons: SyncDaemons;
 
   constructor(exchange: Exchange, connections: ConnectionSource) {
@@ -161,7 +144,7 @@ class KernelIpvs implements Ipvs {
       options,
     );
     check(result, 0, 'add', { service, scheduler: settings.scheduler, engine: settings.engine });
-    return this.#virtualServer(service, found(result, 1, service), [], readNumber);
+    return this.#virtualServer(service, found(result, 1, service), [], this.#numbers);
   }
 
   async set(
@@ -175,8 +158,8 @@ class KernelIpvs implements Ipvs {
     return this.#virtualServer(
       service,
       after,
-      await this.#realServers(service, readNumber, options),
-      readNumber,
+      await this.#realServers(service, this.#numbers, options),
+      this.#numbers,
     );
   }
 
@@ -210,57 +193,10 @@ class KernelIpvs implements Ipvs {
   ): Promise<{ readonly server: VirtualServer; readonly changed: false | 'added' | 'changed' }> {
     checkOptions(options);
     const wanted = parseSpec(spec);
-    const changed = await this.#lock.run(() => this.#ensure(wanted, options));
-    const server = await this.#read(wanted.id, readNumber, options);
+    const changed = await this.#lock.run(() => ensureService(this.#exchange, wanted, options));
+    const server = await this.#read(wanted.id, this.#numbers, options);
     if (server === undefined) throw refusalError('get', { errno: ESRCH }, { service: wanted.id });
     return { server, changed };
-  }
-
-  async #ensure(wanted: ServiceEntry, options: CallOptions): Promise<false | 'added' | 'changed'> {
-    for (let attempt = 1; ; attempt++) {
-      const before = await this.#exchange.findService(wanted.id, options);
-      const requests = await this.#difference(wanted, before, options);
-      if (requests.length === 0) return false;
-      const result = await this.#exchange.run(requests, options);
-      const refused = requests.findIndex((_, i) => result.outcomes.of(i) !== 'done');
-      const request = requests[refused];
-      if (request === undefined) return before === undefined ? 'added' : 'changed';
-      if (attempt < ATTEMPTS && isRace(request, result, refused)) continue;
-      check(result, refused, callOf(request), contextOf(request));
-    }
-  }
-
-  /** Requests that make the kernel's state the wanted one. */
-  async #difference(
-    { id: service, settings, destinations }: ServiceEntry,
-    before: FoundService | undefined,
-    options: CallOptions,
-  ): Promise<readonly KernelRequest[]> {
-    const requests: KernelRequest[] = [];
-    if (before === undefined) requests.push({ command: 'newService', service, settings });
-    else if (!sameService(before.settings, settings)) {
-      requests.push({ command: 'setService', service, settings });
-    }
-    if (destinations === undefined || destinations.length === 0) return requests;
-    const held = new Map<string, ReturnType<typeof unpackDestinationSettings>>();
-    if (before !== undefined) {
-      const { table, offsets } = await this.#exchange.listDestinations(service, options);
-      for (const offset of offsets) {
-        held.set(
-          destinationName(unpackDestinationId(table, offset)),
-          unpackDestinationSettings(table, offset),
-        );
-      }
-    }
-    for (const { id: destination, settings: wanted } of destinations) {
-      const there = held.get(destinationName(destination));
-      if (there === undefined) {
-        requests.push({ command: 'newDest', service, destination, settings: wanted });
-      } else if (!sameDestination(there, wanted)) {
-        requests.push({ command: 'setDest', service, destination, settings: wanted });
-      }
-    }
-    return requests;
   }
 
   async remove(server: VirtualServerRef, options: RemoveOptions = {}): Promise<boolean> {
@@ -282,99 +218,38 @@ class KernelIpvs implements Ipvs {
     checkReadOptions(options);
     const service = parseVirtualServer(server);
     return options.bigint === true
-      ? this.#read(service, readBigint, options)
-      : this.#read(service, readNumber, options);
+      ? this.#read(service, this.#bigints, options)
+      : this.#read(service, this.#numbers, options);
   }
 
   async #read<N extends number | bigint>(
     service: ServiceId,
-    read: ReadCounter<N>,
+    handles: Handles<N>,
     options: ReadOptions,
   ): Promise<VirtualServer<N> | undefined> {
     const there = await this.#exchange.findService(service, options);
     if (there === undefined) return undefined;
-    const realServers = options.realServers === false ? [] : await this.#realServers(service, read, options);
-    return this.#virtualServer(service, there, realServers, read);
+    const realServers =
+      options.realServers === false ? [] : await this.#realServers(service, handles, options);
+    return this.#virtualServer(service, there, realServers, handles);
   }
 
   async #realServers<N extends number | bigint>(
     service: ServiceId,
-    read: ReadCounter<N>,
+    handles: Handles<N>,
     options: Pick<ReadOptions, 'signal' | 'order'>,
   ): Promise<readonly RealServer<N>[]> {
     const { table, offsets } = await this.#exchange.listDestinations(service, options);
-    return this.#handles(service, table, offsets, read, new Pace(options.signal));
-  }
-
-  /** Handles of destinations, which are sorted and each there once. */
-  async #handles<N extends number | bigint>(
-    service: ServiceId,
-    table: Table,
-    offsets: readonly number[],
-    read: ReadCounter<N>,
-    pace: Pace,
-  ): Promise<readonly RealServer<N>[]> {
-    const verbs = this.#realServerVerbs(read);
-    const handles: RealServer<N>[] = [];
-    for (const offset of offsets) {
-      handles.push(realServer(verbs, service.url, unpackDestination(table, offset, read)));
-      if (pace.due()) await pace.rest();
-    }
-    return handles;
+    return handles.realServers(service, table, offsets, new Pace(options.signal));
   }
 
   list(options: ReadOptions & { readonly bigint: true }): Promise<VirtualServer<bigint>[]>;
   list(options?: ReadOptions): Promise<VirtualServer[]>;
   async list(options: ReadOptions = {}): Promise<VirtualServer[] | VirtualServer<bigint>[]> {
     checkReadOptions(options);
-    return options.bigint === true ? this.#list(readBigint, options) : this.#list(readNumber, options);
-  }
-
-  async #list<N extends number | bigint>(
-    read: ReadCounter<N>,
-    options: ReadOptions,
-  ): Promise<VirtualServer<N>[]> {
-    const { services, destinations } = await this.#exchange.listServices(
-      options.realServers !== false,
-      options,
-    );
-    const pace = new Pace(options.signal);
-    const children = await childrenOf(services, destinations, pace);
-    const compare = (a: number, b: number): number =>
-      compareServiceRecords(services, a * IpvsService.size, b * IpvsService.size);
-    const order = await sortPaced(
-      Array.from({ length: services.length }, (_, i) => i),
-      compare,
-      pace,
-    );
-    const out: { readonly position: number; readonly server: VirtualServer<N> }[] = [];
-    for (let i = 0; i < order.length;) {
-      const first = order[i] ?? 0;
-      // A service that came twice has its real servers under both.
-      const offsets = [...(children[first] ?? [])];
-      for (i++; i < order.length && compare(first, order[i] ?? 0) === 0; i++) {
-        offsets.push(...(children[order[i] ?? 0] ?? []));
-      }
-      const at = first * IpvsService.size;
-      const id = unpackServiceId(services, at);
-      if (id === undefined) continue;
-      const sorted = await sortedDestinations(destinations, offsets, pace);
-      const ordered = inOrder(sorted, options.order);
-      const realServers = await this.#handles(id, destinations, ordered, read, pace);
-      const state = serviceState(
-        id,
-        unpackServiceSettings(services, at, id.family),
-        unpackStats(services.view, at + IpvsService.stats, read),
-      );
-      out.push({
-        position: first,
-        server: virtualServer(this.#virtualServerVerbs(read), state, realServers),
-      });
-      if (pace.due()) await pace.rest();
-    }
-    const ordered =
-      options.order === 'kernel' ? await sortPaced(out, (a, b) => a.position - b.position, pace) : out;
-    return ordered.map(({ server }) => server);
+    return options.bigint === true
+      ? listServers(this.#exchange, this.#bigints, options)
+      : listServers(this.#exchange, this.#numbers, options);
   }
 
   connections(options: CallOptions = {}): AsyncIterable<Connection> {
@@ -403,41 +278,32 @@ class KernelIpvs implements Ipvs {
     service: ServiceId,
     there: FoundService,
     realServers: readonly RealServer<N>[],
-    read: ReadCounter<N>,
+    handles: Handles<N>,
   ): VirtualServer<N> {
-    const state = serviceState(service, there.settings, there.stats(read));
-    return virtualServer(this.#virtualServerVerbs(read), state, realServers);
+    return handles.virtualServer(service, there.settings, there.stats(handles.read), realServers);
   }
 
-  #virtualServerVerbs<N extends number | bigint>(read: ReadCounter<N>): VirtualServerVerbs<N> {
+  #verbs<N extends number | bigint>(handles: Handles<N>): Verbs<N> {
     return {
-      add: (server, realServer, options) =>
-        this.#addReal(parseVirtualServer(server), realServer, read, options),
-      set: async (server, patch, options = {}) => {
-        checkOptions(options);
-        const service = parseVirtualServer(server);
-        const after = await this.#setService(service, patch, options);
-        return this.#virtualServer(service, after, server.realServers, read);
+      virtualServer: {
+        add: (server, spec, options) => this.#addReal(parseVirtualServer(server), spec, handles, options),
+        set: async (server, patch, options = {}) => {
+          checkOptions(options);
+          const service = parseVirtualServer(server);
+          const after = await this.#setService(service, patch, options);
+          return this.#virtualServer(service, after, server.realServers, handles);
+        },
+        refresh: async (server, options = {}) => {
+          checkOptions(options);
+          const service = parseVirtualServer(server);
+          const again = await this.#read(service, handles, options);
+          return again ?? fail(refusalError('get', { errno: ESRCH }, { service }));
+        },
+        remove: (server, options) => this.remove(server, options),
       },
-      refresh: async (server, options = {}) => {
-        checkOptions(options);
-        const service = parseVirtualServer(server);
-        const again = await this.#read(service, read, options);
-        return again ?? fail(refusalError('get', { errno: ESRCH }, { service }));
-      },
-      remove: (server, options) => this.remove(server, options),
-    };
-  }
-
-  #realServerVerbs<N extends number | bigint>(read: ReadCounter<N>): RealServerVerbs<N> {
-    return {
-      set: (server, patch, options) => this.#setReal(server, patch, read, options),
-      remove: async (server, options = {}) => {
-        checkOptions(options, ['ifExists']);
-        const service = parseVirtualServer(server.virtualServer);
-        const destination = parseRealServer(server, service);
-        const result = await this.#exchange.run([{ command: 'delDest', service, destination }], options);
-        return removed(result, [ENOENT, ESRCH], options, 'removeReal', { service, destination });
+      realServer: {
+        set: (server, patch, options) => this.#setReal(server, patch, handles, options),
+        remove: (server, options) => this.#removeReal(server, options),
       },
     };
   }
@@ -445,29 +311,20 @@ class KernelIpvs implements Ipvs {
   async #addReal<N extends number | bigint>(
     service: ServiceId,
     spec: RealServerSpec,
-    read: ReadCounter<N>,
+    handles: Handles<N>,
     options: CallOptions = {},
   ): Promise<RealServer<N>> {
     checkOptions(options);
     const { id: destination, settings } = newDestination(spec, service, '');
-    const result = await this.#exchange.run(
-      [{ command: 'newDest', service, destination, settings }],
-      options,
-    );
-    check(result, 0, 'addReal', { service, destination });
-    const state = destinationState(destination, settings, {
-      activeConnections: 0,
-      inactiveConnections: 0,
-      persistentConnections: 0,
-      stats: zeroStats(read),
-    });
-    return realServer(this.#realServerVerbs(read), service.url, state);
+    const request: KernelRequest = { command: 'newDest', service, destination, settings };
+    check(await this.#exchange.run([request], options), 0, 'addReal', { service, destination });
+    return handles.newRealServer(service, destination, settings);
   }
 
   async #setReal<N extends number | bigint>(
     server: RealServer<N>,
     attributes: RealServerAttributes,
-    read: ReadCounter<N>,
+    handles: Handles<N>,
     options: CallOptions = {},
   ): Promise<RealServer<N>> {
     checkOptions(options);
@@ -483,15 +340,23 @@ class KernelIpvs implements Ipvs {
       const families = { service: service.family, destination: destination.family };
       const settings = applyDestinationPatch(before, patch, families, '');
       if (!sameDestination(before, settings)) {
-        const result = await this.#exchange.run(
-          [{ command: 'setDest', service, destination, settings }],
-          options,
-        );
-        check(result, 0, 'setReal', { service, destination });
+        const request: KernelRequest = { command: 'setDest', service, destination, settings };
+        check(await this.#exchange.run([request], options), 0, 'setReal', { service, destination });
       }
-      const state = destinationState(destination, settings, unpackDestination(table, offset, read));
-      return realServer(this.#realServerVerbs(read), service.url, state);
+      const observed = unpackDestination(table, offset, handles.read);
+      return handles.realServer(service, destinationState(destination, settings, observed));
     });
+  }
+
+  async #removeReal(
+    server: Pick<RealServer, 'virtualServer' | 'address' | 'port'>,
+    options: RemoveOptions = {},
+  ): Promise<boolean> {
+    checkOptions(options, ['ifExists']);
+    const service = parseVirtualServer(server.virtualServer);
+    const destination = parseRealServer(server, service);
+    const result = await this.#exchange.run([{ command: 'delDest', service, destination }], options);
+    return removed(result, [ENOENT, ESRCH], options, 'removeReal', { service, destination });
   }
 
   /** A dump does not tell a missing service from an empty one. */
@@ -501,90 +366,9 @@ class KernelIpvs implements Ipvs {
   }
 }
 
-/** Throw unless the request was done. */
-function check(result: RunResult, index: number, call: IpvsCall, context: CallContext): void {
-  const error = result.errorOf(index, call, context);
-  if (error !== undefined) throw error;
-}
-
 function checkReadOptions({ order, ...options }: ReadOptions): void {
   checkOptions(options, ['realServers', 'bigint']);
   const value: unknown = order;
   if (value === undefined || value === 'sorted' || value === 'kernel') return;
   throw new ValidationError('options.order', 'one of sorted, kernel', value);
-}
-
-/** The answer to the `getService` behind a write; others may have removed the service in between. */
-function found(result: RunResult, index: number, service: ServiceId): FoundService {
-  check(result, index, 'get', { service });
-  return (
-    result.serviceOf(index, service) ??
-    fail(protocolError('get', 'the answer carries no virtual server', { service }))
-  );
-}
-
-function removed(
-  result: RunResult,
-  absent: readonly number[],
-  options: RemoveOptions,
-  call: IpvsCall,
-  context: CallContext,
-): boolean {
-  const outcome = result.outcomes.of(0);
-  if (options.ifExists === true && typeof outcome === 'object' && absent.includes(outcome.errno))
-    return false;
-  check(result, 0, call, context);
-  return true;
-}
-
-/** Refused because somebody else was there between reading and writing. */
-function isRace(request: KernelRequest, result: RunResult, index: number): boolean {
-  const outcome = result.outcomes.of(index);
-  if (typeof outcome !== 'object') return false;
-  switch (request.command) {
-    case 'newService':
-      return outcome.errno === EEXIST;
-    case 'setService':
-      return outcome.errno === ESRCH;
-    case 'newDest':
-      return outcome.errno === EEXIST || outcome.errno === ESRCH;
-    case 'setDest':
-      return outcome.errno === ENOENT || outcome.errno === ESRCH;
-    default:
-      return false;
-  }
-}
-
-const CALL_OF: Readonly<Partial<Record<KernelRequest['command'], IpvsCall>>> = {
-  newService: 'add',
-  setService: 'set',
-  newDest: 'addReal',
-  setDest: 'setReal',
-};
-
-function callOf({ command }: KernelRequest): IpvsCall {
-  return CALL_OF[command] ?? 'get';
-}
-
-function contextOf(request: KernelRequest): CallContext {
-  if (!('settings' in request)) return {};
-  const { service } = request;
-  return 'destination' in request
-    ? { service, destination: request.destination }
-    : { service, scheduler: request.settings.scheduler, engine: request.settings.engine };
-}
-
-/** For each service, by index, the offsets of its destinations. */
-async function childrenOf(
-  services: Table,
-  destinations: Table,
-  pace: Pace,
-): Promise<readonly (readonly number[])[]> {
-  const children: number[][] = Array.from({ length: services.length }, () => []);
-  for (let i = 0; i < destinations.length; i++) {
-    const offset = i * IpvsDest.size;
-    children[destinations.view.getUint32(offset + IpvsDest.service, LITTLE_ENDIAN)]?.push(offset);
-    if (pace.due()) await pace.rest();
-  }
-  return children;
 }
