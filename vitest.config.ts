@@ -1,4 +1,6 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { guestPool } from './scripts/lib/guest-pool/pool.js';
+import { fileReporter } from './scripts/lib/test-report/reporter.js';
 
 /**
  * Projects, by what they need:
@@ -6,6 +8,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
  *   seam      the addon, no privilege
  *   contract  one suite per interface, on the fake and on whatever the running kernel has
  *   kernel    root and a kernel with ip_vs: traffic, big sets, races, namespaces
+ *   guest     contract and kernel inside scripts/vm, or here where this kernel has ip_vs
  *   vm        boots virtual machines (host only)
  */
 const project = (name: string, timeout: number, concurrent = true) => ({
@@ -19,13 +22,35 @@ const project = (name: string, timeout: number, concurrent = true) => ({
   },
 });
 
+/** One worker for all files, since every worker boots a machine. IPVS_TEST_KERNEL: see `scripts/vm --kernel`. */
+const guest = {
+  test: {
+    name: 'guest',
+    include: ['test/contract/**/*.test.ts', 'test/kernel/**/*.test.ts'],
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    fileParallelism: false,
+    isolate: false,
+    maxWorkers: 1,
+    pool: guestPool({
+      vm: ['--if-needed', '--timeout', '3600', '--kernel', process.env['IPVS_TEST_KERNEL'] ?? 'default'],
+    }),
+    sequence: { groupOrder: 1 }, // after the others: they have the processors first
+  },
+};
+
+/** Where scripts/test wants to find what happened. */
+const report = process.env['IPVS_TEST_REPORT'];
+
 const config: ViteUserConfig = defineConfig({
   test: {
+    reporters: report === undefined ? ['default'] : ['default', fileReporter(report)],
     projects: [
       project('unit', 30_000),
       project('seam', 60_000),
       project('contract', 120_000, false),
       project('kernel', 240_000, false),
+      guest,
       project('vm', 600_000, false),
     ],
   },

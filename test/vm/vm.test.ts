@@ -63,8 +63,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(20);
 }
 
-// scripts/test runs this as root; elsewhere it would test sudo's configuration.
-describe.skipIf(process.getuid?.() !== 0)('scripts/vm (needs root)', () => {
+describe('scripts/vm', () => {
   it('passes arguments, input, both outputs and the exit status', async () => {
     const script = 'cat; printf "[%s]" "$@"; echo complaint >&2; exit 7';
 
