@@ -158,8 +158,10 @@ function diffFamily(
  * 3. sets come to be; wanted virtual servers are recorded as ours; entries are added
  * 4. rules, per family in one restore: by now every set that they name is there and filled, and no service is open yet that
  *    would need them
- * 5. virtual servers, then real servers: new before changed before removed
- * 6. addresses: a new service opens when everything behind it is complete
+ * 5. virtual servers, then addresses: never is an address ours without its virtual server, so that no program of the host ever
+ *    answers in place of a service
+ * 6. real servers: new before changed before removed. After the addresses, since the kernel refuses real servers in a namespace that
+ *    has no local address yet (EINVAL; a fresh one with lo down)
  * 7. what is left over: entries, records, sets, the interface
  *
  * @throws ValidationError when `desired` is malformed, has a family twice, or one that is outside the scope.
@@ -227,8 +229,8 @@ export function plan(
     ...all(({ sets }) => sets.additions),
     ...all(({ rules }) => rules),
     ...all(({ servers }) => servers.servers),
-    ...all(({ servers }) => servers.realServers),
     ...(ours ?? all(({ addAddresses }) => addAddresses)),
+    ...all(({ servers }) => servers.realServers),
     ...all(({ sets }) => sets.deletions),
     ...all(({ record, servers }) => withUrls(record.deletions, servers)),
     ...all(({ sets }) => sets.destructions),

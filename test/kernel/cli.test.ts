@@ -7,7 +7,7 @@ import { runCli } from '../../src/cli/run.js';
 import { openKernel } from '../../src/kernel/open.js';
 import type { RenderedState } from '../../src/proxy/index.js';
 import { describeKernel } from '../support/backends.js';
-import { makeNetns, type TestNetns } from '../support/netns.js';
+import { makeNetns, run, type TestNetns } from '../support/netns.js';
 
 const path = (relative: string): string => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 const SAMPLE = [
@@ -155,6 +155,17 @@ describeKernel(['ipvs', 'ipset', 'link', 'rules', 'dummy'], 'the command line on
     await tool('iptables', '-t', 'nat', '-D', ...rule);
     expect((await ipvs('cleanup', '--netns', netns.name)).code).toBe(0);
     expect(await tool('ipset', 'list', '-n')).toBe('');
+  });
+
+  it('apply needs no other address: it works in a fresh namespace whose lo is down', async () => {
+    const fresh = `ipvs-cli-down-${process.pid}`;
+    await run(undefined, ['ip', 'netns', 'add', fresh]);
+    try {
+      expect(await ipvs('apply', ...SAMPLE, '--netns', fresh)).toMatchObject({ code: 0, err: '' });
+      expect((await ipvs('apply', ...SAMPLE, '--netns', fresh)).out).toBe('nothing was changed\n');
+    } finally {
+      await run(undefined, ['ip', 'netns', 'delete', fresh]);
+    }
   });
 
   it('names a namespace that does not exist', async () => {

@@ -76,10 +76,10 @@ describe('when rules cannot be applied', () => {
       'failed: applyRules',
       'skipped: addVirtualServer: the rules that it needs could not be applied',
       'skipped: addVirtualServer: the rules that it needs could not be applied',
+      'skipped: addAddress: no virtual server could be added at it',
+      'skipped: addAddress: no virtual server could be added at it',
       `skipped: addRealServer: ${WEB} was not added`,
       `skipped: addRealServer: ${API} was not added`,
-      'skipped: addAddress: no virtual server could be added at it',
-      'skipped: addAddress: no virtual server could be added at it',
     ]);
     expect(await kernel.ipvs.list()).toEqual([]);
   });
@@ -109,8 +109,8 @@ describe('when a virtual server cannot be added', () => {
     const report = await apply(kernel, plan);
     expect(undone(report)).toEqual([
       'failed: addVirtualServer',
-      `skipped: addRealServer: ${WEB} was not added`,
       'skipped: addAddress: no virtual server could be added at it',
+      `skipped: addRealServer: ${WEB} was not added`,
     ]);
     const servers = await kernel.ipvs.list({ realServers: true });
     expect(servers.map(({ url, realServers }) => [url, realServers.map(({ address }) => address)])).toEqual([
@@ -140,10 +140,10 @@ describe('when a set cannot be created', () => {
       'skipped: addEntry: set OURS-RECORD could not be created',
       'skipped: addVirtualServer: it could not be recorded as ours',
       'skipped: addVirtualServer: it could not be recorded as ours',
+      'skipped: addAddress: no virtual server could be added at it',
+      'skipped: addAddress: no virtual server could be added at it',
       `skipped: addRealServer: ${WEB} was not added`,
       `skipped: addRealServer: ${API} was not added`,
-      'skipped: addAddress: no virtual server could be added at it',
-      'skipped: addAddress: no virtual server could be added at it',
     ]);
   });
 });

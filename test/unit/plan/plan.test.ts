@@ -22,7 +22,7 @@ const make = async (desired: ReturnType<typeof state>): Promise<void> => {
 };
 
 describe('the order of a plan', () => {
-  it('opens a service when everything behind it is there: sets, record, rules, servers, and only then its address', async () => {
+  it('opens a service when what protects it is there: sets, record, rules, and its virtual server before its address', async () => {
     expect(lines(await planFor(kernel, full))).toEqual([
       '+ interface ours0 (dummy)',
       '+ set OURS-RECORD hash:ip,port inet maxelem 1048576',
@@ -31,8 +31,8 @@ describe('the order of a plan', () => {
       '+ entry OURS-A 10.96.0.10,tcp:80',
       '~ rules inet: write nat/OURS; jump from nat/PREROUTING',
       `+ virtual server ${WEB} rr`,
-      `+ real server ${WEB} -> 10.244.1.2:8080 masq weight 1`,
       '+ address 10.96.0.10 on ours0',
+      `+ real server ${WEB} -> 10.244.1.2:8080 masq weight 1`,
     ]);
   });
 
