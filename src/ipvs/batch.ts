@@ -1,4 +1,4 @@
-import { type NetlinkError, ValidationError } from '../errors.js';
+import { isValidation, type NetlinkError, ValidationError } from '../errors.js';
 import { IpvsDest, IpvsOp, IpvsService } from '../native/records.js';
 import type { CallOptions } from '../netlink/types.js';
 import {
@@ -102,12 +102,20 @@ async function parseAll(
   // Operations on one server follow each other: its name is parsed once.
   const services = new Map<unknown, ServiceId>();
   for (const operation of operations) {
-    const path = `operations[${String(given.length)}]`;
-    given.push(operation);
-    parsed.push(parseOperation(operation, path, services));
+    const index = given.push(operation) - 1;
+    parsed.push(within(index, () => parseOperation(operation, services)));
     if (pace.due()) await pace.rest();
   }
   return { given, parsed };
+}
+
+/** Paths of errors begin at the operation; its index is put before them only when there is one. */
+function within<T>(index: number, job: () => T): T {
+  try {
+    return job();
+  } catch (err) {
+    throw isValidation(err) ? err.under(`operations[${String(index)}]`) : err;
+  }
 }
 
 const OPERATION_KEYS: Readonly<Record<IpvsOperation['op'], readonly string[]>> = {
@@ -119,58 +127,64 @@ const OPERATION_KEYS: Readonly<Record<IpvsOperation['op'], readonly string[]>> =
   removeReal: ['op', 'virtualServer', 'realServer'],
 };
 
-function parseOperation(operation: IpvsOperation, path: string, services: Map<unknown, ServiceId>): Parsed {
-  const words = Object.keys(OPERATION_KEYS).join(', ');
+const OPERATIONS = Object.keys(OPERATION_KEYS).join(', ');
+
+function parseOperation(operation: IpvsOperation, services: Map<unknown, ServiceId>): Parsed {
   const value: unknown = operation;
-  if (!isObject(value)) throw new ValidationError(path, `an operation: { op: ${words} }`, value);
+  if (!isObject(value)) throw new ValidationError('', `an operation: { op: ${OPERATIONS} }`, value);
   if (typeof value['op'] !== 'string' || !Object.hasOwn(OPERATION_KEYS, value['op'])) {
-    throw new ValidationError(`${path}.op`, `one of ${words}`, value['op']);
+    throw new ValidationError('op', `one of ${OPERATIONS}`, value['op']);
   }
-  checkKeys(operation, OPERATION_KEYS[operation.op], path);
+  checkKeys(operation, OPERATION_KEYS[operation.op], '');
   let service = services.get(operation.virtualServer);
   if (service === undefined) {
-    service = parseVirtualServer(operation.virtualServer, `${path}.virtualServer`);
+    service = parseVirtualServer(operation.virtualServer, 'virtualServer');
     // Objects may change between two operations; text cannot.
     if (typeof operation.virtualServer === 'string') services.set(operation.virtualServer, service);
   }
-  const attributesPath = `${path}.attributes`;
-  const realPath = `${path}.realServer`;
   switch (operation.op) {
     case 'add': {
-      const patch = parseServicePatch(operation.attributes, service, attributesPath);
+      const patch = parseServicePatch(operation.attributes, service, 'attributes');
       const base = defaultService(service.family);
       return {
         op: 'add',
         service,
-        settings: applyServicePatch(base, patch, service.family, attributesPath),
+        settings: applyServicePatch(base, patch, service.family, 'attributes'),
       };
     }
     case 'set':
-      return { op: 'set', service, patch: parseServicePatch(operation.attributes, service, attributesPath) };
+      return { op: 'set', service, patch: parseServicePatch(operation.attributes, service, 'attributes') };
     case 'remove':
       return { op: 'remove', service };
     case 'addReal': {
-      const { id, settings } = newDestination(operation.realServer, service, realPath);
+      const { id, settings } = newDestination(operation.realServer, service, 'realServer');
       return { op: 'addReal', service, destination: id, settings };
     }
     case 'setReal': {
-      const { id, patch } = parseRealServerSpec(operation.realServer, service, realPath);
+      const { id, patch } = parseRealServerSpec(operation.realServer, service, 'realServer');
       return { op: 'setReal', service, destination: id, patch };
     }
     case 'removeReal':
       return {
         op: 'removeReal',
         service,
-        destination: parseRealServer(operation.realServer, service, realPath),
+        destination: parseRealServer(operation.realServer, service, 'realServer'),
       };
   }
 }
 
+/** Settings as the kernel has them, or as it will have them if an earlier operation of the batch is not refused. */
+interface Held<Settings> {
+  readonly settings: Settings;
+  /** Read, and not touched by the batch since. Only then may a write that would change nothing be left out. */
+  readonly certain: boolean;
+}
+
 /** What is known of the kernel's state while operations are resolved. A key that is absent was not read; undefined is "not there". */
 interface Known {
-  readonly services: Map<string, ServiceSettings | undefined>;
+  readonly services: Map<string, Held<ServiceSettings> | undefined>;
   /** By virtual server, then by name of the real server. */
-  readonly destinations: Map<string, Map<string, DestinationSettings>>;
+  readonly destinations: Map<string, Map<string, Held<DestinationSettings>>>;
 }
 
 /** The virtual servers whose state must be read: SET overwrites everything, so what an operation leaves out has to be known. */
@@ -202,7 +216,8 @@ async function readKnown(
     const requests = services.map((service): KernelRequest => ({ command: 'getService', service }));
     const result = await exchange.run(requests, options);
     for (const [i, service] of services.entries()) {
-      known.services.set(service.url, result.serviceOf(i, service)?.settings);
+      const there = result.serviceOf(i, service);
+      known.services.set(service.url, there && { settings: there.settings, certain: true });
     }
   }
   for (const parent of parents) known.destinations.set(parent.url, new Map());
@@ -234,14 +249,14 @@ async function readAllDestinations(
 }
 
 function learn(
-  destinations: Map<string, DestinationSettings> | undefined,
+  destinations: Map<string, Held<DestinationSettings>> | undefined,
   table: Table,
   offset: number,
 ): void {
-  destinations?.set(
-    destinationName(unpackDestinationId(table, offset)),
-    unpackDestinationSettings(table, offset),
-  );
+  destinations?.set(destinationName(unpackDestinationId(table, offset)), {
+    settings: unpackDestinationSettings(table, offset),
+    certain: true,
+  });
 }
 
 /** Requests for the operations, and for each operation the index of its request; undefined where nothing needs to be written. */
@@ -255,14 +270,14 @@ async function resolve(parsed: readonly Parsed[], known: Known, pace: Pace): Pro
   const requests: KernelRequest[] = [];
   const requestOf: (number | undefined)[] = [];
   for (const [i, operation] of parsed.entries()) {
-    const request = resolveOne(operation, known, `operations[${String(i)}]`);
+    const request = within(i, () => resolveOne(operation, known));
     requestOf.push(request === undefined ? undefined : requests.push(request) - 1);
     if (pace.due()) await pace.rest();
   }
   return { requests, requestOf };
 }
 
-function resolveOne(operation: Parsed, known: Known, path: string): KernelRequest | undefined {
+function resolveOne(operation: Parsed, known: Known): KernelRequest | undefined {
   const { service } = operation;
   const { url } = service;
   const siblings = known.destinations.get(url);
@@ -270,7 +285,7 @@ function resolveOne(operation: Parsed, known: Known, path: string): KernelReques
     case 'add': {
       const { settings } = operation;
       if (known.services.has(url) && known.services.get(url) === undefined) {
-        known.services.set(url, settings);
+        known.services.set(url, { settings, certain: false });
       }
       return { command: 'newService', service, settings };
     }
@@ -278,14 +293,14 @@ function resolveOne(operation: Parsed, known: Known, path: string): KernelReques
       const { patch } = operation;
       const base = known.services.get(url);
       const settings = applyServicePatch(
-        base ?? assumedService(service, patch),
+        base?.settings ?? assumedService(service, patch),
         patch,
         service.family,
-        `${path}.attributes`,
+        'attributes',
       );
       if (base !== undefined) {
-        if (sameService(base, settings)) return undefined;
-        known.services.set(url, settings);
+        if (base.certain && sameService(base.settings, settings)) return undefined;
+        known.services.set(url, { settings, certain: false });
       }
       return { command: 'setService', service, settings };
     }
@@ -296,7 +311,7 @@ function resolveOne(operation: Parsed, known: Known, path: string): KernelReques
     case 'addReal': {
       const { destination, settings } = operation;
       const name = destinationName(destination);
-      if (siblings?.has(name) === false) siblings.set(name, settings);
+      if (siblings?.has(name) === false) siblings.set(name, { settings, certain: false });
       return { command: 'newDest', service, destination, settings };
     }
     case 'setReal': {
@@ -305,14 +320,14 @@ function resolveOne(operation: Parsed, known: Known, path: string): KernelReques
       const families = { service: service.family, destination: destination.family };
       const base = siblings?.get(name);
       const settings = applyDestinationPatch(
-        base ?? assumedDestination(families, patch),
+        base?.settings ?? assumedDestination(families, patch),
         patch,
         families,
-        `${path}.realServer`,
+        'realServer',
       );
       if (base !== undefined) {
-        if (sameDestination(base, settings)) return undefined;
-        siblings?.set(name, settings);
+        if (base.certain && sameDestination(base.settings, settings)) return undefined;
+        siblings?.set(name, { settings, certain: false });
       }
       return { command: 'setDest', service, destination, settings };
     }

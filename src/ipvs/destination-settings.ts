@@ -113,14 +113,20 @@ export function parseDestinationPatch(
 ): DestinationPatch {
   const given = optionsAt(attributes, known, path);
   const { weight, forwarding, tunnel, upperThreshold, lowerThreshold } = given;
-  const limit = (value: unknown, key: string): number => integerIn(value, 0, MAX_INT, at(path, key));
-  return {
-    ...(forwarding === undefined ? {} : { forwarding: forwardingAt(forwarding, at(path, 'forwarding')) }),
-    ...(weight === undefined ? {} : { weight: limit(weight, 'weight') }),
-    ...(upperThreshold === undefined ? {} : { upperThreshold: limit(upperThreshold, 'upperThreshold') }),
-    ...(lowerThreshold === undefined ? {} : { lowerThreshold: limit(lowerThreshold, 'lowerThreshold') }),
-    ...(tunnel === undefined ? {} : { tunnel: tunnelAt(tunnel, at(path, 'tunnel')) }),
-  };
+  const patch: { -readonly [Key in keyof DestinationPatch]: DestinationPatch[Key] } = {};
+  if (forwarding !== undefined) patch.forwarding = forwardingAt(forwarding, at(path, 'forwarding'));
+  if (weight !== undefined) patch.weight = limitAt(weight, at(path, 'weight'));
+  if (upperThreshold !== undefined)
+    patch.upperThreshold = limitAt(upperThreshold, at(path, 'upperThreshold'));
+  if (lowerThreshold !== undefined)
+    patch.lowerThreshold = limitAt(lowerThreshold, at(path, 'lowerThreshold'));
+  if (tunnel !== undefined) patch.tunnel = tunnelAt(tunnel, at(path, 'tunnel'));
+  return patch;
+}
+
+/** The kernel keeps weights and thresholds in 32 bits and reads them as signed. */
+function limitAt(value: unknown, path: string): number {
+  return integerIn(value, 0, MAX_INT, path);
 }
 
 /** True when nothing is left to be kept, so that the kernel's state need not be read before a `set`. */

@@ -15,8 +15,10 @@ export function at(path: string, key: string): string {
  * @throws ValidationError naming the key's path.
  */
 export function checkKeys(value: object, known: readonly string[], path: string): void {
-  for (const [key, held] of Object.entries(value)) {
-    if (!known.includes(key) && held !== undefined) {
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue;
+    const held: unknown = Reflect.get(value, key);
+    if (held !== undefined) {
       throw new ValidationError(at(path, key), `no such option; known are ${known.join(', ')}`, held);
     }
   }

@@ -204,15 +204,29 @@ describe('a batch', () => {
     const result = await ipvs.batch([
       { op: 'set', virtualServer: A, attributes: { scheduler: 'rr' } },
       { op: 'setReal', virtualServer: A, realServer: { address: '10.1.0.1', weight: 0 } },
-      { op: 'setReal', virtualServer: A, realServer: { address: '10.1.0.1', weight: 0 } },
       { op: 'setReal', virtualServer: A, realServer: { address: '10.1.0.2', weight: 1 } },
     ]);
-    expect(result).toMatchObject({ ok: true, done: 4 });
+    expect(result).toMatchObject({ ok: true, done: 3 });
     // One get, one dump, and the one write that changes something.
     expect(channel.counters().messages - before).toBe(3);
     const server = await ipvs.get(A);
     expect(server).toMatchObject({ scheduler: 'rr', persistence: { timeout: 60 } });
     expect(server?.realServers).toMatchObject([{ weight: 0, upperThreshold: 10 }, { weight: 1 }]);
+  });
+
+  it('leaves no write out on the strength of an earlier operation, which may be refused', async () => {
+    const { channel, ipvs } = opened();
+    const web = await ipvs.add(A);
+    await web.add('10.1.0.1:80');
+    channel.faults = ({ command }, index) => (command === 6 && index === 0 ? 12 : undefined);
+    const drain = {
+      op: 'setReal',
+      virtualServer: A,
+      realServer: { address: '10.1.0.1', weight: 0 },
+    } as const;
+    const result = await ipvs.batch([drain, drain]);
+    expect(result.items.map((item) => item.status)).toEqual(['failed', 'done']);
+    expect((await web.refresh()).realServers).toMatchObject([{ weight: 0 }]);
   });
 
   it('follows what its earlier operations do', async () => {
