@@ -1,14 +1,13 @@
-import { formatAddress, joinHostPort, parseAddress } from '../net/address.js';
 import { forwardingOf } from './destination-settings.js';
 import {
   compareDestinations,
   compareServices,
-  type DestinationId,
   parseRealServer,
   parseVirtualServer,
   type ServiceId,
 } from './identity.js';
 import { hasNamedFlags, ServiceFlag } from './service-settings.js';
+import { type DisplayNames, NUMERIC, spellEndpoint } from './text/spelling.js';
 import type {
   Forwarding,
   RealServerAttributes,
@@ -24,11 +23,15 @@ export interface SaveOptions {
    * Write connection thresholds (`-x`, `-y`) too. `ipvsadm -Sn` loses them, although `ipvsadm -R` reads them. Default false.
    */
   readonly thresholds?: boolean;
+  /** Names to write in place of addresses and ports, as `ipvsadm -S` does. Default: numbers only. */
+  readonly names?: DisplayNames;
+  /** `sorted` (default), or the order in which servers and real servers come. */
+  readonly order?: 'sorted' | 'given';
 }
 
 /**
  * Virtual servers and their real servers as the text that `ipvsadm -Sn` prints and `ipvsadm -R` reads (seen with ipvsadm 1.31).
- * Takes states as `list()` returns them as well as specs, in any order; sorted as ipvsadm sorts.
+ * Takes states as `list()` returns them as well as specs, in any order; sorted as ipvsadm sorts unless told otherwise.
  *
  * It differs from ipvsadm where ipvsadm's own text could not be read back: firewall marks from 2^31 on are not written as negative
  * numbers, and scheduler flags that `sh` and `mh` have no name for are written as `flag-3`. Forwarding `bypass` has no switch and is
@@ -37,6 +40,7 @@ export interface SaveOptions {
  * @throws ValidationError naming `servers[i]` for an identity that makes no sense.
  */
 export function formatSave(servers: Iterable<VirtualServerSpec>, options: SaveOptions = {}): string {
+  const { names = NUMERIC, order = 'sorted' } = options;
   // Only identities are checked: what a kernel has is printed, whether this package would have written it or not.
   const entries = Array.from(servers, (server, i) => ({
     id: parseVirtualServer(server, `servers[${String(i)}]`),
@@ -44,15 +48,19 @@ export function formatSave(servers: Iterable<VirtualServerSpec>, options: SaveOp
     path: `servers[${String(i)}].realServers`,
   }));
   const lines: string[] = [];
-  for (const { id, server, path } of entries.sort((a, b) => compareServices(a.id, b.id))) {
-    lines.push(`-A ${serviceArguments(id)}${settingsArguments(server, id)}`);
+  if (order === 'sorted') entries.sort((a, b) => compareServices(a.id, b.id));
+  for (const { id, server, path } of entries) {
+    const service = serviceArguments(id, names);
+    lines.push(`-A ${service}${settingsArguments(server, id)}`);
     const realServers = (server.realServers ?? []).map((spec, i) => ({
       id: parseRealServer(spec, id, `${path}[${String(i)}]`),
       attributes: attributesOf(spec),
     }));
-    for (const real of realServers.sort((a, b) => compareDestinations(a.id, b.id))) {
+    if (order === 'sorted') realServers.sort((a, b) => compareDestinations(a.id, b.id));
+    for (const real of realServers) {
+      const name = spellEndpoint(real.id.address, real.id.port, id.protocol, names);
       const tail = destinationArguments(real.attributes) + limits(real.attributes, options);
-      lines.push(`-a ${serviceArguments(id)} -r ${name(real.id)}${tail}`);
+      lines.push(`-a ${service} -r ${name}${tail}`);
     }
   }
   return lines.map((line) => `${line}\n`).join('');
@@ -64,9 +72,9 @@ function attributesOf(spec: RealServerSpec): RealServerAttributes {
 
 const PROTOCOL_SWITCH = { tcp: '-t', udp: '-u', sctp: '--sctp-service' } as const;
 
-function serviceArguments(id: ServiceId): string {
+function serviceArguments(id: ServiceId, names: DisplayNames): string {
   if (id.fwmark !== undefined) return `-f ${String(id.fwmark)}${id.family === 'inet6' ? ' -6' : ''}`;
-  return `${PROTOCOL_SWITCH[id.protocol]} ${hostPort(id.address, id.port)}`;
+  return `${PROTOCOL_SWITCH[id.protocol]} ${spellEndpoint(id.address, id.port, id.protocol, names)}`;
 }
 
 function settingsArguments(server: VirtualServerAttributes, { family }: ServiceId): string {
@@ -127,18 +135,4 @@ function limits(attributes: RealServerAttributes, options: SaveOptions): string 
     (upperThreshold === 0 ? '' : ` -x ${String(upperThreshold)}`) +
     (lowerThreshold === 0 ? '' : ` -y ${String(lowerThreshold)}`)
   );
-}
-
-function name(id: DestinationId): string {
-  return hostPort(id.address, id.port);
-}
-
-/** As inet_ntop(3) writes it: unlike RFC 5952 it also dots the tail of `::102:304`, an IPv4-compatible address. */
-function hostPort(address: string, port: number): string {
-  const { family, bytes } = parseAddress(address, 'address');
-  const compatible =
-    family === 'inet6' &&
-    bytes.subarray(0, 12).every((byte) => byte === 0) &&
-    (bytes[12] !== 0 || bytes[13] !== 0);
-  return joinHostPort(compatible ? `::${formatAddress(bytes, 'inet', 12)}` : address, port);
 }
