@@ -85,8 +85,4 @@ int Endpoint::resolveFamily(const char* name) noexcept {
   return command_ ? command_->resolveFamily(name) : -EBADF;
 }
 
-void Endpoint::shrinkBuffers(int receive, int send) noexcept {
-  if (command_) command_->requestBuffers(receive, send);
-}
-
 }  // namespace nl

@@ -57,8 +57,6 @@ class Endpoint {
 
   /// As Socket::resolveFamily.
   [[nodiscard]] int resolveFamily(const char* name) noexcept;
-  /// Use small buffers on the command socket; for tests of what happens when replies do not fit.
-  void shrinkBuffers(int receive, int send) noexcept;
 
  private:
   [[nodiscard]] OpenError openInto(std::optional<Socket>& socket) noexcept;
