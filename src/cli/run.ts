@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { admCommand } from './adm/command.js';
 import { applyCommand } from './commands/apply.js';
 import { cleanupCommand } from './commands/cleanup.js';
 import { listCommand } from './commands/list.js';
@@ -24,6 +25,7 @@ function build(context: CliContext): Command {
   applyCommand(program, context);
   listCommand(program, context);
   cleanupCommand(program, context);
+  admCommand(program, context);
   return program;
 }
 
