@@ -406,7 +406,10 @@ export interface Ipvs {
   connections(options?: CallOptions): AsyncIterable<Connection>;
   /** Remove all virtual servers of the namespace, whoever made them. */
   flush(options?: CallOptions): Promise<void>;
-  /** Ordered and pipelined, not atomic, with a result per operation. Input errors throw before anything is sent. */
+  /**
+   * Ordered and pipelined, not atomic, with a result per operation; ends as the same operations one at a time would. Input errors
+   * throw before anything is sent; a patch that does not fit what the kernel has fails its operation.
+   */
   batch(operations: Iterable<IpvsOperation>, options?: BatchOptions): Promise<BatchResult<IpvsOperation>>;
   /** System calls and messages so far; zeros before first use. */
   counters(): ChannelCounters;
