@@ -46,11 +46,13 @@ const plain = (text: string): string =>
     .join('\n')
     .replaceAll(/\[\d+:\d+\]/g, '[0:0]');
 
-async function createSets(netns: TestNetns, family: Family): Promise<void> {
-  const create = (Object.keys(KUBE_SETS) as KubeSetName[]).map((name) => {
-    const { type } = KUBE_SETS[name];
-    return `create ${kubeSetName(name, family)} ${type} ${type === 'bitmap:port' ? 'range 0-65535' : `family ${family}`}`;
-  });
+async function createSets(netns: TestNetns): Promise<void> {
+  const create = (['inet', 'inet6'] as const).flatMap((family) =>
+    (Object.keys(KUBE_SETS) as KubeSetName[]).map((name) => {
+      const { type } = KUBE_SETS[name];
+      return `create ${kubeSetName(name, family)} ${type} ${type === 'bitmap:port' ? 'range 0-65535' : `family ${family}`}`;
+    }),
+  );
   await netns.run(['ipset', 'restore'], { stdin: `${create.join('\n')}\n` });
 }
 
@@ -60,8 +62,7 @@ describeKernel(['rules', 'ipset'], 'rules in the kernel', () => {
   beforeEach(async () => {
     netns = await makeNetns('rules');
     runner = createRunner({ netnsPath: netns.path });
-    await createSets(netns, 'inet');
-    await createSets(netns, 'inet6');
+    await createSets(netns);
   });
   afterEach(() => netns.remove());
 
@@ -80,24 +81,16 @@ describeKernel(['rules', 'ipset'], 'rules in the kernel', () => {
     });
 
     it.each([...CLASSIC_CASES, ...COMBINED_CASES])(
-      'prints $name as written in the golden file',
+      'prints $name as written in the golden file, and reads it back as what was wanted',
       async ({ name, input }) => {
-        await install(classicRules(input));
-        const { stdout } = await netns.run([`${tool(input.family, backend)}-save`]);
-        await expect(plain(stdout)).toMatchFileSnapshot(`../golden/rules/${name}.save`);
-      },
-    );
-
-    it.each([...CLASSIC_CASES, ...COMBINED_CASES])(
-      'reads $name back as what was wanted',
-      async ({ input }) => {
         const wanted = classicRules(input);
         await install(wanted);
+        await expect(plain(await rules().save(input.family))).toMatchFileSnapshot(
+          `../golden/rules/${name}.save`,
+        );
         const actual = await rules().read(input.family, KUBE_CHAINS);
         expect(isEmptyDiff(diffRules(wanted, actual))).toBe(true);
-        expect(actual.chains.map((chain) => chain.name).sort()).toEqual(
-          wanted.chains.map((chain) => chain.name).sort(),
-        );
+        expect(actual.chains).toHaveLength(wanted.chains.length);
       },
     );
 
