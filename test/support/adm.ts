@@ -24,7 +24,7 @@ http-alt        8080/tcp        webcache
 export function fixedNames(hosts: Readonly<Record<string, string>> = {}): NameService {
   return {
     services: () => Promise.resolve(parseServices(SERVICES)),
-    address: (host) => Promise.resolve(hosts[host]),
+    address: (host) => Promise.resolve(hosts[host]?.includes(':') === true ? undefined : hosts[host]),
     host: (address) =>
       Promise.resolve(Object.entries(hosts).find(([, candidate]) => candidate === address)?.[0]),
   };
