@@ -4,6 +4,14 @@
  */
 export { openKernel } from './kernel/open.js';
 export type { Features, Kernel, KernelOptions, NetnsRef } from './kernel/types.js';
+export { formatSave, type SaveOptions } from './ipvs/save.js';
+export { parseSave, type ParseSaveOptions } from './ipvs/text/parse-save.js';
+export type { NameSource } from './ipvs/text/endpoint.js';
+export type { DisplayNames } from './ipvs/text/spelling.js';
+export { type AdmOptions, runAdm } from './cli/adm/run.js';
+export type { AdmIo, AdmOutput } from './cli/adm/io.js';
+export type { NameService } from './cli/adm/names.js';
+export type { PortNames } from './cli/adm/services.js';
 export * from './errors.js';
 export type { Family } from './net/address.js';
 export type { Protocol } from './net/protocol.js';
