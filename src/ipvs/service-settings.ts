@@ -39,7 +39,7 @@ export interface ServicePatch {
   readonly onePacket?: boolean;
 }
 
-/** The kernel drops persistence timeouts beyond 31 days in ipvsadm's reading; stored × HZ in 32 bits, they would wrap later. */
+/** 31 days, the limit of ipvsadm. The kernel checks nothing and multiplies by HZ in 32 bits, which wraps after 49 days at HZ=1000. */
 const MAX_TIMEOUT = 31 * 24 * 3600;
 const NAME = /^[A-Za-z0-9_.-]+$/;
 
