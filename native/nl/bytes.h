@@ -34,6 +34,7 @@ class Bytes {
   [[nodiscard]] uint8_t* data() noexcept { return memory_.get(); }
   [[nodiscard]] const uint8_t* data() const noexcept { return memory_.get(); }
   [[nodiscard]] size_t size() const noexcept { return size_; }
+  [[nodiscard]] size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] bool failed() const noexcept { return failed_; }
   [[nodiscard]] std::span<const uint8_t> span() const noexcept { return {memory_.get(), size_}; }
 

@@ -13,7 +13,7 @@ constexpr int kReceiveBuffer = 1024 * 1024;
 constexpr int kSendBuffer = 256 * 1024;
 // Below two pages the kernel serves small dumps from cheap allocations; above 32 KiB datagrams do
 // not grow.
-constexpr std::array<size_t, 2> kDumpBuffers{4 * 1024, 64 * 1024};
+constexpr std::array<size_t, 2> kDumpBuffers{size_t{4} * 1024, size_t{64} * 1024};
 
 }  // namespace
 

@@ -10,9 +10,9 @@ namespace nl {
 namespace {
 
 // Data replies are below 4 KiB, but for links with many virtual functions.
-constexpr size_t kSmallestBuffer = 32 * 1024;
+constexpr size_t kSmallestBuffer = size_t{32} * 1024;
 // Errors of ip_set carry the whole request.
-constexpr size_t kErrorOverhead = 4 * 1024;
+constexpr size_t kErrorOverhead = size_t{4} * 1024;
 constexpr int kSendAttempts = 3;
 
 int sendWindow(Socket& socket, const Window& window) noexcept {

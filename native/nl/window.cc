@@ -8,7 +8,7 @@ namespace nl {
 
 namespace {
 
-constexpr size_t kBestSend = 64 * 1024;
+constexpr size_t kBestSend = size_t{64} * 1024;
 constexpr size_t kSendOverhead = 32;
 constexpr size_t kSmallestSend = 4096;
 

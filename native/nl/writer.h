@@ -109,7 +109,7 @@ class MessageWriter {
   };
 
   /// IPVS nests carry no flag, ip_set ones must have NLA_F_NESTED: the caller adds it to the type.
-  Nest nest(uint16_t type) noexcept { return Nest(*this, type); }
+  Nest nest(uint16_t type) noexcept { return {*this, type}; }
 
  private:
   template <class T>

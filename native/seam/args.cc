@@ -103,15 +103,12 @@ std::optional<std::span<const uint8_t>> viewArg(const Napi::CallbackInfo& info, 
   return viewOf(info[index], argument(index));
 }
 
-std::optional<nl::Bytes> bytesArg(const Napi::CallbackInfo& info, size_t index) {
+bool bytesArg(const Napi::CallbackInfo& info, size_t index, nl::Bytes& into) {
   const std::optional<std::span<const uint8_t>> view = viewArg(info, index);
-  if (!view) return std::nullopt;
-  nl::Bytes copy;
-  if (!copy.append(view->data(), view->size())) {
-    throwRange(info.Env(), argument(index) + " is too large");
-    return std::nullopt;
-  }
-  return copy;
+  if (!view) return false;
+  if (into.append(view->data(), view->size())) return true;
+  throwRange(info.Env(), argument(index) + " is too large");
+  return false;
 }
 
 bool runOptionsArg(const Napi::CallbackInfo& info, size_t index, Request& request) {

@@ -20,8 +20,8 @@ namespace seam {
 /// The content of a Uint8Array, in place: good until JavaScript runs again.
 [[nodiscard]] std::optional<std::span<const uint8_t>> viewArg(const Napi::CallbackInfo& info,
                                                               size_t index);
-/// The same, copied.
-[[nodiscard]] std::optional<nl::Bytes> bytesArg(const Napi::CallbackInfo& info, size_t index);
+/// The same, copied into `into`; false when there is nothing to copy.
+[[nodiscard]] bool bytesArg(const Napi::CallbackInfo& info, size_t index, nl::Bytes& into);
 /// `{ stopOnError, head? }` into the request.
 [[nodiscard]] bool runOptionsArg(const Napi::CallbackInfo& info, size_t index, Request& request);
 

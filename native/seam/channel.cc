@@ -12,6 +12,9 @@ namespace seam {
 
 namespace {
 
+// A part of a bulk load is 2 MB.
+constexpr size_t kLargestSpare = size_t{4} * 1024 * 1024;
+
 int protocolOf(Subsystem subsystem) noexcept {
   switch (subsystem) {
     case Subsystem::kIpvs:
@@ -89,6 +92,12 @@ void Channel::dump(const Request& request, Reply& reply) noexcept {
       break;
   }
   if (reply.outOfMemory()) reply.error = -ENOMEM;
+}
+
+void Channel::giveSpare(nl::Bytes bytes) noexcept {
+  if (closing() || bytes.capacity() > kLargestSpare) return;
+  bytes.clear();
+  spare_ = std::move(bytes);
 }
 
 void Channel::close() noexcept {

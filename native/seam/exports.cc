@@ -22,38 +22,38 @@ std::shared_ptr<Channel> handleArg(const Napi::CallbackInfo& info) {
   return channel;
 }
 
-/// An open channel of the subsystem that the shape belongs to, claimed for one job.
-std::shared_ptr<Channel> claimedArg(const Napi::CallbackInfo& info, Shape shape) {
-  std::shared_ptr<Channel> channel = handleArg(info);
-  if (channel == nullptr) return nullptr;
-  if (channel->subsystem() != subsystemOf(shape)) {
-    throwType(info.Env(), "the handle belongs to another subsystem");
-    return nullptr;
+/// Claim an open channel of the subsystem that the shape belongs to; false with an error pending
+/// when that cannot be.
+bool claim(Napi::Env env, Channel& channel, Shape shape) {
+  if (channel.subsystem() != subsystemOf(shape)) {
+    throwType(env, "the handle belongs to another subsystem");
+    return false;
   }
-  if (channel->closing()) {
-    napi_throw_type_error(info.Env(), "ERR_CLOSED", "the handle is closed");
-    return nullptr;
+  if (channel.closing()) {
+    napi_throw_type_error(env, "ERR_CLOSED", "the handle is closed");
+    return false;
   }
-  if (!channel->claim()) {
-    napi_throw_type_error(info.Env(), "ERR_BUSY", "a call on this handle is under way");
-    return nullptr;
+  if (!channel.claim()) {
+    napi_throw_type_error(env, "ERR_BUSY", "a call on this handle is under way");
+    return false;
   }
-  return channel;
+  return true;
 }
 
-/// Shape, records, heap and options from the arguments behind `first`.
-std::optional<Request> requestArgs(const Napi::CallbackInfo& info, size_t first) {
+/// Shape, records, heap and options from the arguments behind `first`. The records go into
+/// `memory`.
+std::optional<Request> requestArgs(const Napi::CallbackInfo& info, size_t first, nl::Bytes memory) {
   const std::optional<Shape> shape = shapeArg(info, first);
   if (!shape) return std::nullopt;
   Request request;
   request.shape = *shape;
+  request.records = std::move(memory);
   // Options first: reading them may run getters, and the views below must not outlive JavaScript
   // code.
   if (!runOptionsArg(info, first + 3, request)) return std::nullopt;
-  std::optional<nl::Bytes> records = bytesArg(info, first + 1);
-  const auto heap = records ? viewArg(info, first + 2) : std::nullopt;
+  if (!bytesArg(info, first + 1, request.records)) return std::nullopt;
+  const auto heap = viewArg(info, first + 2);
   if (!heap) return std::nullopt;
-  request.records = std::move(*records);
   if (!takeHeap(request, *heap)) {
     throwRange(info.Env(), "the heap is too large");
     return std::nullopt;
@@ -83,26 +83,26 @@ Napi::Value close(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value run(const Napi::CallbackInfo& info) {
-  std::optional<Request> request = requestArgs(info, 1);
-  std::shared_ptr<Channel> channel = request ? claimedArg(info, request->shape) : nullptr;
+  std::shared_ptr<Channel> channel = handleArg(info);
   if (channel == nullptr) return info.Env().Undefined();
+  std::optional<Request> request = requestArgs(info, 1, channel->takeSpare());
+  if (!request || !claim(info.Env(), *channel, request->shape)) return info.Env().Undefined();
   return wrap(
       info, startJob(info.Env(), "ipvs.run", makeRunJob(std::move(channel), std::move(*request))));
 }
 
 Napi::Value dump(const Napi::CallbackInfo& info) {
-  const std::optional<Shape> shape = shapeArg(info, 1);
-  std::optional<nl::Bytes> record = shape ? bytesArg(info, 2) : std::nullopt;
-  if (!record) return info.Env().Undefined();
+  std::shared_ptr<Channel> channel = handleArg(info);
+  const std::optional<Shape> shape = channel == nullptr ? std::nullopt : shapeArg(info, 1);
+  if (!shape) return info.Env().Undefined();
   Request request;
   request.shape = *shape;
-  request.records = std::move(*record);
+  if (!bytesArg(info, 2, request.records)) return info.Env().Undefined();
   if (const auto problem = misuseOfDump(request)) {
     throwRange(info.Env(), *problem);
     return info.Env().Undefined();
   }
-  std::shared_ptr<Channel> channel = claimedArg(info, request.shape);
-  if (channel == nullptr) return info.Env().Undefined();
+  if (!claim(info.Env(), *channel, request.shape)) return info.Env().Undefined();
   return wrap(
       info, startJob(info.Env(), "ipvs.dump", makeDumpJob(std::move(channel), std::move(request))));
 }
@@ -114,7 +114,7 @@ Napi::Value counters(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value encode(const Napi::CallbackInfo& info) {
-  const std::optional<Request> request = requestArgs(info, 0);
+  const std::optional<Request> request = requestArgs(info, 0, {});
   if (!request) return info.Env().Undefined();
   nl::Bytes bytes;
   const uint32_t messages = encodeRun(*request, bytes);
@@ -126,10 +126,10 @@ Napi::Value encode(const Napi::CallbackInfo& info) {
 
 Napi::Value decode(const Napi::CallbackInfo& info) {
   const std::optional<Subsystem> subsystem = subsystemArg(info, 0);
-  const std::optional<nl::Bytes> bytes = subsystem ? bytesArg(info, 1) : std::nullopt;
+  const auto bytes = subsystem ? viewArg(info, 1) : std::nullopt;
   if (!bytes) return info.Env().Undefined();
   Reply reply;
-  decodeDatagrams(*subsystem, bytes->span(), reply);
+  decodeDatagrams(*subsystem, *bytes, reply);
   return wrap(info, toReply(info.Env(), reply));
 }
 

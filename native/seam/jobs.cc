@@ -83,6 +83,7 @@ class ExchangeJob final : public Job {
 
   void execute() noexcept override { ((*channel_).*work_)(request_, reply_); }
   napi_value result(napi_env env) noexcept override {
+    channel_->giveSpare(std::move(request_.records));
     // Before the promise settles: whoever awaits it may use the channel again.
     channel_->release();
     return toReply(env, reply_);

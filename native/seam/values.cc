@@ -9,7 +9,7 @@ namespace seam {
 namespace {
 
 // Below that a copy is cheaper than a finalizer.
-constexpr size_t kExternalFrom = 16 * 1024;
+constexpr size_t kExternalFrom = size_t{16} * 1024;
 
 napi_value undefined(napi_env env) noexcept {
   napi_value value = nullptr;
