@@ -214,75 +214,98 @@ describeKernel(['ipset'], 'ipset beside the ipset tool', () => {
     }));
 });
 
+/** Emulated machines take minutes for what takes a second on a real one. */
+const LONG = 900_000;
+
 describeKernel(['ipset'], 'ipset with many elements', () => {
-  it('lists 100,000 completely, as the tool does', () =>
-    inNetns(async ({ ipset }, netns) => {
-      const set = await ipset.create('web', 'hash:ip,port', { maxElements: 100_000, hashSize: 65_536 });
-      expect(await set.addAll(endpoints(100_000))).toMatchObject({ applied: 100_000 });
-      const texts = await set.texts();
-      expect(texts).toEqual([...endpoints(100_000)].sort());
-      const { adds } = await saved(netns);
-      expect(adds).toEqual(texts.map((text) => `add web ${text}`));
-    }));
+  it(
+    'lists 100,000 completely, as the tool does',
+    () =>
+      inNetns(async ({ ipset }, netns) => {
+        const set = await ipset.create('web', 'hash:ip,port', { maxElements: 100_000, hashSize: 65_536 });
+        expect(await set.addAll(endpoints(100_000))).toMatchObject({ applied: 100_000 });
+        const texts = await set.texts();
+        expect(texts).toEqual([...endpoints(100_000)].sort());
+        const { adds } = await saved(netns);
+        expect(adds).toEqual(texts.map((text) => `add web ${text}`));
+      }),
+    LONG,
+  );
 
-  it('adds and lists 1,000,000 completely', () =>
-    inNetns(async ({ ipset }) => {
-      const count = 1_000_000;
-      const set = await ipset.create('web', 'hash:ip,port', { maxElements: count, hashSize: 524_288 });
-      expect(await set.addAll(endpoints(count))).toEqual({ applied: count, failures: [] });
-      expect(await set.size()).toBe(count);
-      // The low 20 bits of the address are the element's number: each must come exactly once.
-      const seen = new Uint8Array(count);
-      let listed = 0;
-      for await (const { ip, port } of set) {
-        const [, b = 0, c = 0, d = 0] = ip.split('.').map(Number);
-        const number = (b << 16) | (c << 8) | d;
-        if (port === (number & 65535)) seen[number] = 1;
-        listed++;
-      }
-      expect(listed).toBe(count);
-      expect(seen.indexOf(0)).toBe(-1);
-    }));
+  it(
+    'adds and lists 1,000,000 completely',
+    () =>
+      inNetns(async ({ ipset }) => {
+        const count = 1_000_000;
+        const set = await ipset.create('web', 'hash:ip,port', { maxElements: count, hashSize: 524_288 });
+        expect(await set.addAll(endpoints(count))).toEqual({ applied: count, failures: [] });
+        expect(await set.size()).toBe(count);
+        // The low 20 bits of the address are the element's number: each must come exactly once.
+        const seen = new Uint8Array(count);
+        let listed = 0;
+        for await (const { ip, port } of set) {
+          const [, b = 0, c = 0, d = 0] = ip.split('.').map(Number);
+          const number = (b << 16) | (c << 8) | d;
+          if (port === (number & 65535)) seen[number] = 1;
+          listed++;
+        }
+        expect(listed).toBe(count);
+        expect(seen.indexOf(0)).toBe(-1);
+      }),
+    LONG,
+  );
 
-  it('names the refused elements of a load of 100,000 wherever they are', () =>
-    inNetns(async ({ ipset }) => {
-      const set = await ipset.create('web', 'hash:ip,port', { maxElements: 200_000 });
-      const entries = [...endpoints(100_000)];
-      const there = [0, 127, 128, 9_999, 16_383, 16_384, 50_000, 99_999];
-      await set.addAll(there.map((i) => entries[i] ?? ''));
-      const { applied, failures } = await set.addAll(entries, { exist: false, onError: 'continue' });
-      expect(applied).toBe(100_000 - there.length);
-      expect(failures.map(({ index, entry }) => [index, entry])).toEqual(there.map((i) => [i, entries[i]]));
-      const err = await rejection(set.addAll(entries.slice(60_000), { exist: false }));
-      expect(err).toBeInstanceOf(AlreadyExistsError);
-      expect(err).toMatchObject({ position: 0, applied: 0 });
-    }));
+  it(
+    'names the refused elements of a load of 100,000 wherever they are',
+    () =>
+      inNetns(async ({ ipset }) => {
+        const set = await ipset.create('web', 'hash:ip,port', { maxElements: 200_000 });
+        const entries = [...endpoints(100_000)];
+        const there = [0, 127, 128, 9_999, 16_383, 16_384, 50_000, 99_999];
+        await set.addAll(there.map((i) => entries[i] ?? ''));
+        const { applied, failures } = await set.addAll(entries, { exist: false, onError: 'continue' });
+        expect(applied).toBe(100_000 - there.length);
+        expect(failures.map(({ index, entry }) => [index, entry])).toEqual(there.map((i) => [i, entries[i]]));
+        const err = await rejection(set.addAll(entries.slice(60_000), { exist: false }));
+        expect(err).toBeInstanceOf(AlreadyExistsError);
+        expect(err).toMatchObject({ position: 0, applied: 0 });
+      }),
+    LONG,
+  );
 
-  it('finds each refusal when everything is refused', () =>
-    inNetns(async ({ ipset }) => {
-      const set = await ipset.create('web', 'hash:ip,port');
-      const entries = [...endpoints(20_000)];
-      await set.addAll(entries);
-      const { applied, failures } = await set.addAll(entries, { exist: false, onError: 'continue' });
-      expect(applied).toBe(0);
-      expect(failures.map(({ index }) => index)).toEqual(entries.map((_, i) => i));
-    }));
+  it(
+    'finds each refusal when everything is refused',
+    () =>
+      inNetns(async ({ ipset }) => {
+        const set = await ipset.create('web', 'hash:ip,port');
+        const entries = [...endpoints(20_000)];
+        await set.addAll(entries);
+        const { applied, failures } = await set.addAll(entries, { exist: false, onError: 'continue' });
+        expect(applied).toBe(0);
+        expect(failures.map(({ index }) => index)).toEqual(entries.map((_, i) => i));
+      }),
+    LONG,
+  );
 
-  it('loads while another process changes the same set', () =>
-    inNetns(async ({ ipset }, netns) => {
-      const set = await ipset.create('web', 'hash:ip,port', { maxElements: 300_000 });
-      const other = Array.from(
-        { length: 20_000 },
-        (_, i) => `add web 192.168.${String(i >> 8)}.${String(i & 255)},17:${String(i)}`,
-      );
-      const [ours] = await Promise.all([
-        set.addAll(endpoints(100_000)),
-        netns.run(['ipset', 'restore'], { stdin: `${other.join('\n')}\n` }),
-      ]);
-      expect(ours.applied).toBe(100_000);
-      expect(await set.size()).toBe(120_000);
-      expect(await set.texts()).toHaveLength(120_000);
-    }));
+  it(
+    'loads while another process changes the same set',
+    () =>
+      inNetns(async ({ ipset }, netns) => {
+        const set = await ipset.create('web', 'hash:ip,port', { maxElements: 300_000 });
+        const other = Array.from(
+          { length: 20_000 },
+          (_, i) => `add web 192.168.${String(i >> 8)}.${String(i & 255)},17:${String(i)}`,
+        );
+        const [ours] = await Promise.all([
+          set.addAll(endpoints(100_000)),
+          netns.run(['ipset', 'restore'], { stdin: `${other.join('\n')}\n` }),
+        ]);
+        expect(ours.applied).toBe(100_000);
+        expect(await set.size()).toBe(120_000);
+        expect(await set.texts()).toHaveLength(120_000);
+      }),
+    LONG,
+  );
 });
 
 describeKernel(['ipset'], 'ipset without privilege', () => {
