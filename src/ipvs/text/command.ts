@@ -7,6 +7,7 @@ import type {
   Persistence,
   RealServerAttributes,
   SchedulerFlags,
+  SyncDaemonRole,
   Tunnel,
 } from '../types.js';
 import { checkCombination, checkTunnel } from './combinations.js';
@@ -84,17 +85,14 @@ export type AdmCommand =
   | { readonly command: 'set'; readonly timeouts: IpvsTimeouts }
   | {
       readonly command: 'start-daemon';
-      readonly role: DaemonRole;
+      readonly role: SyncDaemonRole;
       readonly daemon: DaemonArguments;
     }
-  | { readonly command: 'stop-daemon'; readonly role: DaemonRole }
+  | { readonly command: 'stop-daemon'; readonly role: SyncDaemonRole }
   | { readonly command: 'flush' }
   | { readonly command: 'restore' }
   | { readonly command: 'help' }
   | { readonly command: 'version' };
-
-/** Which of the two sync daemons. */
-export type DaemonRole = 'master' | 'backup';
 
 /** Seconds that `-p` without an argument means. (The manual page says 300; the tool does this.) */
 export const DEFAULT_PERSISTENCE = 360;
@@ -145,7 +143,7 @@ function firstOption(scanner: Scanner): Scanned | undefined {
   }
 }
 
-function daemonRole(command: CommandName, argument: string | undefined): DaemonRole {
+function daemonRole(command: CommandName, argument: string | undefined): SyncDaemonRole {
   if (command !== 'start-daemon' && command !== 'stop-daemon') return 'master';
   if (argument === 'master' || argument === 'backup') return argument;
   refuse(
@@ -300,7 +298,7 @@ class CommandLine {
   }
 
   /** Check what was read as a whole. */
-  finish(command: ActingCommand, role: DaemonRole, timeouts: IpvsTimeouts): AdmCommand {
+  finish(command: ActingCommand, role: SyncDaemonRole, timeouts: IpvsTimeouts): AdmCommand {
     const flags = parseSchedulerFlags(this.#schedulerFlags, this.#scheduler);
     checkCombination(command, this.#given);
     switch (command) {
