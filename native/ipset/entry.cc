@@ -40,27 +40,16 @@ void encodeExtensions(const SetEntry& e, std::span<const uint8_t> heap, MessageW
   if ((e.parts & seam::kEntrySkbQueue) != 0) w.putFlagged(IPSET_ATTR_SKBQUEUE, e.skbQueue);
 }
 
-void takeName(const Attr& attr, seam::EntryParts part, SetEntry& out, nl::Bytes& heap) noexcept {
+/// Put the text of an attribute into the heap. Offsets have 32 bits: beyond, the listing fails as
+/// for lack of memory.
+void keepText(const Attr& attr, nl::Bytes& heap, uint32_t& offset, uint16_t& length) noexcept {
   const std::string_view text = attr.text();
-  out.parts |= part;
-  out.nameOffset = static_cast<uint32_t>(heap.size());
-  out.nameLength = static_cast<uint16_t>(text.size());
-  heap.append(text.data(), text.size());
-}
-
-void takeComment(const Attr& attr, SetEntry& out, nl::Bytes& heap) noexcept {
-  const std::string_view text = attr.text();
-  out.parts |= seam::kEntryComment;
-  out.commentOffset = static_cast<uint32_t>(heap.size());
-  out.commentLength = static_cast<uint16_t>(text.size());
-  heap.append(text.data(), text.size());
-}
-
-void takeNameRef(const Attr& attr, SetEntry& out, nl::Bytes& heap) noexcept {
-  const std::string_view text = attr.text();
-  out.parts |= seam::kEntryNameRef;
-  out.refOffset = static_cast<uint32_t>(heap.size());
-  out.refLength = static_cast<uint16_t>(text.size());
+  if (heap.size() > UINT32_MAX - text.size()) {
+    heap.fail();
+    return;
+  }
+  offset = static_cast<uint32_t>(heap.size());
+  length = static_cast<uint16_t>(text.size());
   heap.append(text.data(), text.size());
 }
 
@@ -156,13 +145,16 @@ void decodeEntry(std::span<const uint8_t> nest, SetEntry& out, nl::Bytes& heap) 
         came(seam::kEntryMac);
         break;
       case IPSET_ATTR_NAME:
-        takeName(attr, seam::kEntryName, out, heap);
+        keepText(attr, heap, out.nameOffset, out.nameLength);
+        came(seam::kEntryName);
         break;
       case IPSET_ATTR_IFACE:
-        takeName(attr, seam::kEntryIface, out, heap);
+        keepText(attr, heap, out.nameOffset, out.nameLength);
+        came(seam::kEntryIface);
         break;
       case IPSET_ATTR_NAMEREF:
-        takeNameRef(attr, out, heap);
+        keepText(attr, heap, out.refOffset, out.refLength);
+        came(seam::kEntryNameRef);
         break;
       case IPSET_ATTR_BYTES:
         out.bytes = attr.flagged<uint64_t>();
@@ -173,7 +165,8 @@ void decodeEntry(std::span<const uint8_t> nest, SetEntry& out, nl::Bytes& heap) 
         came(seam::kEntryPackets);
         break;
       case IPSET_ATTR_COMMENT:
-        takeComment(attr, out, heap);
+        keepText(attr, heap, out.commentOffset, out.commentLength);
+        came(seam::kEntryComment);
         break;
       case IPSET_ATTR_SKBMARK:
         takeSkbMark(attr, out);

@@ -84,6 +84,12 @@ class Bytes {
     return memory_.release();
   }
 
+  /// Behave as if memory had run out.
+  bool fail() noexcept {
+    failed_ = true;
+    return false;
+  }
+
   void swap(Bytes& other) noexcept {
     std::swap(memory_, other.memory_);
     std::swap(size_, other.size_);
@@ -93,11 +99,6 @@ class Bytes {
 
  private:
   static constexpr size_t kFirst = 256;
-
-  bool fail() noexcept {
-    failed_ = true;
-    return false;
-  }
 
   bool resizeTo(size_t capacity) noexcept {
     auto* moved = static_cast<uint8_t*>(std::realloc(memory_.get(), capacity));

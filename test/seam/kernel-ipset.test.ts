@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NativeHandle, NativeReply } from '../../src/native/addon.js';
 import { loadAddon } from '../../src/native/load.js';
@@ -405,5 +406,18 @@ describe.skipIf(reason !== undefined)('ipset over the seam', () => {
     expect(after.sends - before.sends).toBe(1);
     // The acknowledgement, and the receive that finds the queue empty.
     expect(after.receives - before.receives).toBe(2);
+  });
+
+  it('says that the capability is missing, once for a whole run', async () => {
+    const program = fileURLToPath(new URL('support/unprivileged.mjs', import.meta.url));
+    const { stdout } = await netns.run([process.execPath, program]);
+    const { entries, commands, dump } = JSON.parse(stdout) as Record<
+      string,
+      { error: number; settled: number; failures: number[] }
+    >;
+    // The kernel looks once per buffer: the first message is refused, the others are dropped in silence.
+    expect(entries).toEqual({ error: -1, settled: 1, failures: [0, -1, FailureFlags.failureWholeMessage] });
+    expect(commands).toEqual({ error: -1, settled: 1, failures: [0, -1, 0] });
+    expect(dump).toMatchObject({ error: -1 });
   });
 });
