@@ -8,7 +8,7 @@ import { fileReporter } from './scripts/lib/test-report/reporter.js';
  *   seam      the addon, no privilege
  *   contract  one suite per interface, on the fake and on whatever the running kernel has
  *   kernel    root and a kernel with ip_vs: traffic, big sets, races, namespaces
- *   guest     contract and kernel inside scripts/vm, or here where this kernel has ip_vs
+ *   guest     contract, kernel and what of the seam needs ip_vs, inside scripts/vm, or here where this kernel has ip_vs
  *   vm        boots virtual machines (host only)
  */
 const project = (name: string, timeout: number, concurrent = true) => ({
@@ -26,7 +26,8 @@ const project = (name: string, timeout: number, concurrent = true) => ({
 const guest = {
   test: {
     name: 'guest',
-    include: ['test/contract/**/*.test.ts', 'test/kernel/**/*.test.ts'],
+    // Of the seam only what speaks to ip_vs: the rest needs no kernel of its own.
+    include: ['test/contract/**/*.test.ts', 'test/kernel/**/*.test.ts', 'test/seam/kernel-ipvs.test.ts'],
     testTimeout: 240_000,
     hookTimeout: 240_000,
     fileParallelism: false,
