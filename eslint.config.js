@@ -18,8 +18,31 @@ const mayImport = {
   rules: ['errors.ts', 'net', 'netlink/types.ts'],
   kernel: ['errors.ts', 'net', 'native', 'netlink', 'ipvs', 'ipset', 'link', 'sysctl', 'rules'],
   plan: ['errors.ts', 'net', 'netlink', 'ipvs', 'ipset', 'link', 'sysctl', 'rules', 'kernel/types.ts'],
-  proxy: ['errors.ts', 'net', 'ipvs', 'ipset', 'rules', 'link', 'sysctl', 'netlink/types.ts', 'plan', 'kernel/types.ts'],
-  cli: ['errors.ts', 'net', 'ipvs', 'ipset', 'link', 'sysctl', 'rules', 'kernel', 'plan', 'proxy', 'index.ts'],
+  proxy: [
+    'errors.ts',
+    'net',
+    'ipvs',
+    'ipset',
+    'rules',
+    'link',
+    'sysctl',
+    'netlink/types.ts',
+    'plan',
+    'kernel/types.ts',
+  ],
+  cli: [
+    'errors.ts',
+    'net',
+    'ipvs',
+    'ipset',
+    'link',
+    'sysctl',
+    'rules',
+    'kernel',
+    'plan',
+    'proxy',
+    'index.ts',
+  ],
 };
 const folders = Object.keys(mayImport);
 
@@ -37,7 +60,10 @@ export default tseslint.config(
   ...tseslint.configs.stylisticTypeChecked,
   {
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ['*.js', '*.mjs', 'scripts/*.mjs'] }, tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        projectService: { allowDefaultProject: ['*.js', '*.mjs', 'scripts/*.mjs'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     plugins: { 'import-x': importX },
     settings: { 'import-x/resolver-next': [createTypeScriptImportResolver({ project: './tsconfig.json' })] },
@@ -46,10 +72,19 @@ export default tseslint.config(
       'import-x/no-default-export': 'error',
       'import-x/no-cycle': ['error', { ignoreExternal: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
-      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: 'only-allowed-literals' }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: 'only-allowed-literals' },
+      ],
       eqeqeq: 'error',
     },
   },
@@ -58,5 +93,11 @@ export default tseslint.config(
     files: ['test/**', 'bench/**', 'examples/**', 'scripts/**'],
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },
-  { files: ['**/*.js', '**/*.mjs'], extends: [tseslint.configs.disableTypeChecked], languageOptions: { globals: { Buffer: 'readonly', process: 'readonly', console: 'readonly', URL: 'readonly' } } },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: {
+      globals: { Buffer: 'readonly', process: 'readonly', console: 'readonly', URL: 'readonly' },
+    },
+  },
 );
