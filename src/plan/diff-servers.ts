@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ValidationError } from '../errors.js';
-import type { VirtualServer, VirtualServerUrl } from '../ipvs/types.js';
+import type { RealServerState, VirtualServer, VirtualServerUrl } from '../ipvs/types.js';
 import { joinHostPort, parseAddress } from '../net/address.js';
 import { cidrContains, parseCidr } from '../net/cidr.js';
 import {
+  type AddressId,
   observedAttributes,
   observedRealServer,
   parseUrl,
@@ -12,7 +13,7 @@ import {
   wantedAttributes,
   wantedRealServer,
 } from './canonical.js';
-import type { Conflict, FamilyState, Operation, RealServerFacts } from './types.js';
+import type { Conflict, DepartingServer, FamilyState, Operation, RealServerFacts } from './types.js';
 
 /** Changes of virtual and real servers, in the groups in which they are ordered. */
 export interface ServerChanges {
@@ -24,6 +25,8 @@ export interface ServerChanges {
   readonly realServers: Operation[];
   /** Virtual servers that are to be ours: to be recorded before they are added. */
   readonly owned: ReadonlySet<VirtualServerUrl>;
+  /** Real servers that are not wanted and stay for their connections. */
+  readonly draining: readonly DepartingServer[];
   readonly conflicts: Conflict[];
 }
 
@@ -35,6 +38,8 @@ export interface ServerOwnership {
   readonly exclude: readonly string[];
   /** Take over wanted virtual servers that somebody else made. */
   readonly adopt: boolean;
+  /** Whether an unwanted real server stays, at weight 0, for the connections that it has. */
+  readonly drain: (server: DepartingServer) => boolean;
 }
 
 /** Compare the virtual servers of one family. Observed ones that are not recorded as ours count only as obstacles. */
@@ -46,7 +51,15 @@ export function diffServers(
   const { family } = state;
   const existing = new Map(observed.map((server) => [server.url, server]));
   const owned = new Set<VirtualServerUrl>();
-  const changes: ServerChanges = { removals: [], servers: [], realServers: [], owned, conflicts: [] };
+  const draining: DepartingServer[] = [];
+  const changes = {
+    removals: [] as Operation[],
+    servers: [] as Operation[],
+    realServers: [] as Operation[],
+    owned,
+    draining,
+    conflicts: [] as Conflict[],
+  };
 
   const wanted = state.virtualServers.map((spec, i) => {
     const path = `virtualServers[${i}]`;
@@ -82,8 +95,15 @@ export function diffServers(
       const specs = spec.realServers.map((real, i) =>
         wantedRealServer(real, id, `${path}.realServers[${i}]`),
       );
-      const have = server?.realServers.map(observedRealServer) ?? [];
-      for (const operation of diffRealServers(family, url, specs, have)) changes.realServers.push(operation);
+      const have = server?.realServers ?? [];
+      const stays = (real: RealServerState): boolean => {
+        const departing = departingServer(id, real);
+        if (!ownership.drain(departing)) return false;
+        draining.push(departing);
+        return true;
+      };
+      for (const operation of diffRealServers(family, url, specs, have, stays))
+        changes.realServers.push(operation);
     }
   }
 
@@ -98,9 +118,28 @@ export function diffServers(
       owned.add(server.url);
       continue;
     }
-    changes.removals.push({ op: 'removeVirtualServer', family, virtualServer: server.url });
+    changes.removals.push({
+      op: 'removeVirtualServer',
+      family,
+      virtualServer: server.url,
+      before: observedAttributes(server),
+      realServers: server.realServers.map(observedRealServer),
+    });
   }
   return changes;
+}
+
+/** A real server that is not wanted. */
+function departingServer({ url, protocol }: AddressId, real: RealServerState): DepartingServer {
+  const { address, port, weight, activeConnections, inactiveConnections } = real;
+  return {
+    virtualServer: url,
+    protocol,
+    address,
+    port,
+    weight,
+    connections: activeConnections + inactiveConnections,
+  };
 }
 
 /** New real servers first, then changes in place, then removals: there is never less to send traffic to than before and after. */
@@ -108,10 +147,12 @@ function diffRealServers(
   family: FamilyState['family'],
   virtualServer: VirtualServerUrl,
   wanted: readonly RealServerFacts[],
-  observed: readonly RealServerFacts[],
+  observed: readonly RealServerState[],
+  stays: (real: RealServerState) => boolean,
 ): Operation[] {
-  const key = (real: RealServerFacts): string => joinHostPort(real.address, real.port);
-  const existing = new Map(observed.map((real) => [key(real), real]));
+  const key = (real: Pick<RealServerFacts, 'address' | 'port'>): string =>
+    joinHostPort(real.address, real.port);
+  const existing = new Map(observed.map((real) => [key(real), observedRealServer(real)]));
   const adds: Operation[] = [];
   const sets: Operation[] = [];
   const seen = new Set<string>();
@@ -124,14 +165,17 @@ function diffRealServers(
     else if (!isDeepStrictEqual(before, realServer))
       sets.push({ op: 'setRealServer', family, virtualServer, realServer, before });
   }
-  const removals = observed
-    .filter((real) => !seen.has(key(real)))
-    .map(({ address, port }): Operation => ({
-      op: 'removeRealServer',
-      family,
-      virtualServer,
-      address,
-      port,
-    }));
+  const removals: Operation[] = [];
+  for (const real of observed) {
+    if (seen.has(key(real))) continue;
+    const before = observedRealServer(real);
+    if (!stays(real)) {
+      const { address, port } = real;
+      removals.push({ op: 'removeRealServer', family, virtualServer, address, port, before });
+    } else if (real.weight !== 0) {
+      const realServer = { ...before, weight: 0 };
+      removals.push({ op: 'setRealServer', family, virtualServer, realServer, before });
+    }
+  }
   return [...adds, ...sets, ...removals];
 }

@@ -1,5 +1,5 @@
 import type { SetSnapshot } from '../ipset/types.js';
-import type { Conflict, DesiredSet, FamilyScope, Operation } from './types.js';
+import type { Conflict, DesiredSet, FamilyScope, Operation, SetFacts } from './types.js';
 
 /** Changes of sets, in the groups in which they are ordered. */
 export interface SetChanges {
@@ -26,6 +26,20 @@ function describe(set: { type: string; family?: string; range?: readonly [number
   return [set.type, set.family, set.range === undefined ? undefined : set.range.join('-')]
     .filter((part) => part !== undefined)
     .join(' ');
+}
+
+/** A listed set as it would have to be created again. */
+function factsOf({ header, entries }: SetSnapshot): SetFacts {
+  const { type, family, range, maxElements } = header;
+  return {
+    type,
+    options: {
+      ...(family === undefined ? {} : { family }),
+      ...(range === undefined ? {} : { range }),
+      ...(maxElements === undefined || maxElements === DEFAULT_MAX_ELEMENTS ? {} : { maxElements }),
+    },
+    entries,
+  };
 }
 
 /** Compare the sets of one family. Sets of the scope that are not wanted are destroyed; sets outside are not looked at. */
@@ -79,8 +93,9 @@ export function diffSets(
     for (const operation of deletions) changes.deletions.push(operation);
   const names = new Set(wanted.map(({ name }) => name));
   for (const name of scope.sets) {
-    if (observed.has(name) && !names.has(name))
-      changes.destructions.push({ op: 'destroySet', family, set: name });
+    const existing = observed.get(name);
+    if (existing !== undefined && !names.has(name))
+      changes.destructions.push({ op: 'destroySet', family, set: name, before: factsOf(existing) });
   }
   return changes;
 }

@@ -1,13 +1,15 @@
 import { ValidationError } from '../errors.js';
-import type { RuleSet } from '../rules/types.js';
+import type { Chain, RuleSet, RulesDiff } from '../rules/types.js';
 import { diffRules, isEmptyDiff, noRules } from '../rules/diff.js';
 import { parseUrl, recordEntry } from './canonical.js';
 import { diffServers, type ServerChanges } from './diff-servers.js';
 import { diffSets, type SetChanges } from './diff-sets.js';
+import { inverseOf } from './inverse.js';
 import type { Observed } from './observe.js';
 import { formatOperation } from './print.js';
 import type {
   Conflict,
+  DepartingServer,
   DesiredSet,
   DesiredState,
   FamilyScope,
@@ -23,12 +25,19 @@ export interface PlanOptions {
    * reporting a conflict. Unwanted ones of others are left alone all the same. Default false.
    */
   readonly adopt?: boolean;
+  /**
+   * Asked about every real server that is not wanted any more while its virtual server is: true lets it stay at weight 0 for the
+   * connections that it has, false removes it. What stays is listed in {@link Plan.draining} and asked about again by the next plan.
+   * Default: everything is removed at once. Virtual servers that go take their real servers with them.
+   */
+  readonly drain?: (server: DepartingServer) => boolean;
 }
 
 /** A plan as JSON. */
 export interface PlanJson {
   readonly operations: readonly Operation[];
   readonly conflicts: readonly Conflict[];
+  readonly draining: readonly DepartingServer[];
 }
 
 /** Ordered operations that lead from what was observed to what is desired. Nothing has been touched yet. */
@@ -38,9 +47,17 @@ export class Plan {
   /** What is wanted and cannot be had because it belongs to somebody else. */
   readonly conflicts: readonly Conflict[];
 
-  constructor(operations: readonly Operation[], conflicts: readonly Conflict[] = []) {
+  /** Real servers that are not wanted and stay, at weight 0, until their connections end; a later plan removes them. */
+  readonly draining: readonly DepartingServer[];
+
+  constructor(
+    operations: readonly Operation[],
+    conflicts: readonly Conflict[] = [],
+    draining: readonly DepartingServer[] = [],
+  ) {
     this.operations = operations;
     this.conflicts = conflicts;
+    this.draining = draining;
   }
 
   /** Nothing to do. There may be conflicts nevertheless. */
@@ -57,7 +74,16 @@ export class Plan {
   }
 
   toJSON(): PlanJson {
-    return { operations: this.operations, conflicts: this.conflicts };
+    return { operations: this.operations, conflicts: this.conflicts, draining: this.draining };
+  }
+
+  /**
+   * The plan that leads back to where this one began, when nothing else has changed since: the same steps, undone in the reverse
+   * order. Connections are not brought back, and settings that did not exist before stay. Counters, `hashsize` and timeouts of
+   * entries in removed sets are not kept either.
+   */
+  inverse(): Plan {
+    return new Plan(inverseOf(this.operations));
   }
 }
 
@@ -118,6 +144,7 @@ function diffFamily(
       recorded: new Set(observed.sets.get(scope.record)?.entries),
       exclude: owner.exclude ?? [],
       adopt: options.adopt ?? false,
+      drain: options.drain ?? (() => false),
     },
   );
   // A record that still names excluded servers stays, even when nothing else is wanted.
@@ -130,7 +157,14 @@ function diffFamily(
   const servers: ServerChanges =
     record.conflicts.length === 0
       ? compared
-      : { removals: [], servers: [], realServers: [], owned: new Set(), conflicts: compared.conflicts };
+      : {
+          removals: [],
+          servers: [],
+          realServers: [],
+          owned: new Set(),
+          draining: [],
+          conflicts: compared.conflicts,
+        };
   const actual: RuleSet = observed.rules.find((rules) => rules.family === family) ?? noRules(family);
   const diff = diffRules(state.rules, actual);
 
@@ -144,7 +178,7 @@ function diffFamily(
     servers,
     sets: diffSets(scope, state.sets, observed.sets),
     record,
-    rules: isEmptyDiff(diff) ? [] : [{ op: 'applyRules', family, diff }],
+    rules: isEmptyDiff(diff) ? [] : [{ op: 'applyRules', family, diff, before: chainsIn(diff, actual) }],
     addAddresses: [...wanted].filter((text) => !bound.has(text)).map(address('addAddress')),
     removeAddresses: [...bound].filter((text) => !wanted.has(text)).map(address('removeAddress')),
   };
@@ -234,10 +268,22 @@ export function plan(
     ...all(({ sets }) => sets.deletions),
     ...all(({ record, servers }) => withUrls(record.deletions, servers)),
     ...all(({ sets }) => sets.destructions),
-    ...all(({ record }) => record.destructions),
+    ...all(({ record }) => record.destructions.map(asRecord)),
     ...removeInterface,
   ];
-  return new Plan(operations, conflicts);
+  const draining = changes.flatMap(({ servers }) => servers.draining);
+  return new Plan(operations, conflicts, draining);
+}
+
+const asRecord = (operation: Operation): Operation =>
+  operation.op === 'destroySet' ? { ...operation, record: true } : operation;
+
+/** The chains that a difference rewrites or removes, as they are. */
+function chainsIn({ write, removeChains }: RulesDiff, { chains }: RuleSet): readonly Chain[] {
+  const touched = [...write, ...removeChains];
+  return chains.filter((chain) =>
+    touched.some(({ table, name }) => table === chain.table && name === chain.name),
+  );
 }
 
 function empty({ family }: FamilyScope): FamilyState {

@@ -8,7 +8,8 @@ import type {
   VirtualServerUrl,
 } from '../ipvs/types.js';
 import type { Family } from '../net/address.js';
-import type { RuleSet, RulesDiff, TableName } from '../rules/types.js';
+import type { Protocol } from '../net/protocol.js';
+import type { Chain, RuleSet, RulesDiff, TableName } from '../rules/types.js';
 import type { SysctlChange } from '../sysctl/types.js';
 
 /** A set as it is to be, with all its entries. */
@@ -99,6 +100,20 @@ export interface RealServerFacts {
   readonly tunnel?: Tunnel;
 }
 
+/** What a set is made of. */
+export interface SetFacts {
+  readonly type: SetType;
+  readonly options: SetOptions;
+  readonly entries: readonly string[];
+}
+
+/** How a set is created. */
+export interface SetOptions {
+  readonly family?: Family;
+  readonly range?: readonly [number, number];
+  readonly maxElements?: number;
+}
+
 /** One change of one kernel object. */
 export type Operation =
   | {
@@ -121,13 +136,17 @@ export type Operation =
       readonly family: Family;
       readonly set: string;
       readonly type: SetType;
-      readonly options: {
-        readonly family?: Family;
-        readonly range?: readonly [number, number];
-        readonly maxElements?: number;
-      };
+      readonly options: SetOptions;
     }
-  | { readonly op: 'destroySet'; readonly family: Family; readonly set: string }
+  | {
+      readonly op: 'destroySet';
+      readonly family: Family;
+      readonly set: string;
+      /** What is lost with it; absent when that is not known. */
+      readonly before?: SetFacts;
+      /** It is the record of our virtual servers. */
+      readonly record?: true;
+    }
   | {
       readonly op: 'addEntry' | 'deleteEntry';
       readonly family: Family;
@@ -136,7 +155,13 @@ export type Operation =
       /** The virtual server that this entry records as ours; absent for ordinary entries. */
       readonly records?: VirtualServerUrl;
     }
-  | { readonly op: 'applyRules'; readonly family: Family; readonly diff: RulesDiff }
+  | {
+      readonly op: 'applyRules';
+      readonly family: Family;
+      readonly diff: RulesDiff;
+      /** The chains that the difference rewrites or removes, as they were. */
+      readonly before: readonly Chain[];
+    }
   | {
       readonly op: 'addVirtualServer';
       readonly family: Family;
@@ -150,7 +175,14 @@ export type Operation =
       readonly attributes: VirtualServerAttributes;
       readonly before: VirtualServerAttributes;
     }
-  | { readonly op: 'removeVirtualServer'; readonly family: Family; readonly virtualServer: VirtualServerUrl }
+  | {
+      readonly op: 'removeVirtualServer';
+      readonly family: Family;
+      readonly virtualServer: VirtualServerUrl;
+      readonly before: VirtualServerAttributes;
+      /** They go with it. */
+      readonly realServers: readonly RealServerFacts[];
+    }
   | {
       readonly op: 'addRealServer';
       readonly family: Family;
@@ -170,7 +202,20 @@ export type Operation =
       readonly virtualServer: VirtualServerUrl;
       readonly address: string;
       readonly port: number;
+      readonly before: RealServerFacts;
     };
+
+/** A real server that is not wanted any more, as it was when it was looked at. */
+export interface DepartingServer {
+  readonly virtualServer: VirtualServerUrl;
+  readonly protocol: Protocol;
+  readonly address: string;
+  readonly port: number;
+  /** 0 when it is draining already, whoever began that. */
+  readonly weight: number;
+  /** Active and inactive ones. */
+  readonly connections: number;
+}
 
 /** Something that is wanted but belongs to somebody else. It is left alone, and so is what would depend on it. */
 export interface Conflict {

@@ -229,6 +229,7 @@ describe('ipvs plan', () => {
     expect(JSON.parse((await ipvs(['plan', ...SAMPLE, '--json'])).out)).toEqual({
       operations: [],
       conflicts: [],
+      draining: [],
     });
   });
 });

@@ -291,3 +291,82 @@ describe('malformed state', () => {
     expect(() => plan(full, observed, six)).toThrow(expect.objectContaining({ path: 'families[0].family' }));
   });
 });
+
+describe('draining', () => {
+  const two = state({ servers: { [WEB]: ['10.244.1.2:8080', '10.244.1.3:8080'] } });
+  const left = state({ servers: { [WEB]: ['10.244.1.3:8080'] } });
+  const drain = ({ connections }: { readonly connections: number }): boolean => connections > 0;
+  const busy = (connections: number): void =>
+    kernel.fake.ipvs.setConnections(WEB, '10.244.1.2:8080', { activeConnections: connections });
+
+  it('leaves an unwanted real server at weight 0 as long as it is asked to, and removes it then', async () => {
+    await make(two);
+    busy(3);
+    const begin = await planFor(kernel, left, { drain });
+    expect(lines(begin)).toEqual([
+      `~ real server ${WEB} -> 10.244.1.2:8080 masq weight 0 (was masq weight 1)`,
+    ]);
+    expect(begin.draining).toEqual([
+      { virtualServer: WEB, protocol: 'tcp', address: '10.244.1.2', port: 8080, weight: 1, connections: 3 },
+    ]);
+    await apply(kernel, begin);
+
+    const wait = await planFor(kernel, left, { drain });
+    expect(wait.isEmpty).toBe(true);
+    expect(wait.draining).toMatchObject([{ address: '10.244.1.2', weight: 0, connections: 3 }]);
+
+    busy(0);
+    expect(lines(await planFor(kernel, left, { drain }))).toEqual([
+      `- real server ${WEB} -> 10.244.1.2:8080`,
+    ]);
+  });
+
+  it('ends when the real server is wanted again', async () => {
+    await make(two);
+    busy(3);
+    await apply(kernel, await planFor(kernel, left, { drain }));
+    expect(lines(await planFor(kernel, two, { drain }))).toEqual([
+      `~ real server ${WEB} -> 10.244.1.2:8080 masq weight 1 (was masq weight 0)`,
+    ]);
+  });
+
+  it('does not happen unless asked for, nor when the virtual server goes', async () => {
+    await make(two);
+    busy(3);
+    expect(lines(await planFor(kernel, left))).toEqual([`- real server ${WEB} -> 10.244.1.2:8080`]);
+    const gone = await planFor(kernel, state(), { drain });
+    expect(lines(gone)).toEqual([`- virtual server ${WEB}`, '- entry OURS-RECORD 10.96.0.10,tcp:80']);
+    expect(gone.draining).toEqual([]);
+  });
+});
+
+describe('the inverse', () => {
+  it('brings virtual servers back with their real servers, behind their record, their rules and their address', async () => {
+    await make(full);
+    expect((await planFor(kernel, nothing())).inverse().toString().split('\n')).toEqual([
+      '+ interface ours0 (dummy)',
+      '+ set OURS-RECORD hash:ip,port inet maxelem 1048576',
+      '+ entry OURS-RECORD 10.96.0.10,tcp:80',
+      '+ set OURS-A hash:ip,port inet',
+      '+ entry OURS-A 10.96.0.10,tcp:80',
+      '~ rules inet: write nat/OURS; jump from nat/PREROUTING',
+      `+ virtual server ${WEB} rr`,
+      '+ address 10.96.0.10 on ours0',
+      `+ real server ${WEB} -> 10.244.1.2:8080 masq weight 1`,
+    ]);
+  });
+
+  it('restores settings and timeouts', async () => {
+    const before = await kernel.ipvs.timeouts();
+    const desired = {
+      ...state(),
+      sysctls: [{ name: 'net/ipv4/ip_forward', value: '1' }],
+      timeouts: { tcp: 600 },
+    };
+    const steps = await planFor(kernel, desired);
+    await apply(kernel, steps);
+    await apply(kernel, steps.inverse());
+    expect(await kernel.ipvs.timeouts()).toEqual(before);
+    expect(await kernel.sysctl.get('net/ipv4/ip_forward')).toBe('0');
+  });
+});

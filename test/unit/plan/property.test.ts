@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { apply, nothing } from '../../../src/plan/index.js';
 import { fakeKernel } from '../../../src/testing.js';
-import { type Contents, planFor, state } from './states.js';
+import { type Contents, contentsOf, planFor, state } from './states.js';
 
 const octet = fc.integer({ min: 1, max: 6 });
 const url = fc
@@ -59,6 +59,28 @@ describe('plan and apply', () => {
         expect(await kernel.ipvs.list()).toEqual([]);
         expect(await kernel.ipset.list()).toEqual([]);
         expect(await kernel.link.get('ours0')).toBeUndefined();
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('can be undone: the inverse of a plan leads back, and its inverse forth again', async () => {
+    await fc.assert(
+      fc.asyncProperty(contents, contents, fc.boolean(), async (from, to, clean) => {
+        const kernel = fakeKernel();
+        await apply(kernel, await planFor(kernel, state(from)));
+        const before = contentsOf(kernel);
+        const plan = await planFor(kernel, clean ? nothing() : state(to));
+        await apply(kernel, plan);
+        const after = contentsOf(kernel);
+        for (const [steps, dump] of [
+          [plan.inverse(), before],
+          [plan.inverse().inverse(), after],
+        ] as const) {
+          const report = await apply(kernel, steps);
+          expect(report.results.filter(({ status }) => status !== 'done')).toEqual([]);
+          expect(contentsOf(kernel)).toEqual(dump);
+        }
       }),
       { numRuns: 40 },
     );

@@ -3,6 +3,7 @@ import { plan as planOf, type PlanOptions, type Plan } from '../../../src/plan/i
 import { observe } from '../../../src/plan/observe.js';
 import type { DesiredSet, DesiredState, OwnershipScope } from '../../../src/plan/types.js';
 import type { Kernel } from '../../../src/kernel/types.js';
+import type { FakeKernel } from '../../../src/testing.js';
 import type { RuleSet } from '../../../src/rules/types.js';
 
 /** A scope of its own, to show that nothing here is about Kubernetes. */
@@ -89,3 +90,21 @@ export async function planFor(kernel: Kernel, desired: DesiredState, options?: P
 
 /** The plan as lines. */
 export const lines = (plan: Plan): string[] => (plan.toString() === '' ? [] : plan.toString().split('\n'));
+
+/** Frame of a save file, and base chains without rules: there or not, they mean nothing. */
+const FRAME = /^(#.*|\*\w+|COMMIT|:\w+ ACCEPT.*|)$/;
+
+/**
+ * Everything that a fake kernel holds, as lines that compare equal whatever way led there: without interface numbers, and sorted but
+ * for rules, whose order means something.
+ */
+export function contentsOf(kernel: FakeKernel): readonly string[] {
+  const lines = kernel
+    .dump()
+    .split('\n')
+    .filter((line) => !FRAME.test(line))
+    .map((line) => line.replace(/ \[\d+:\d+\]$/, ''))
+    .map((line) => (/^\d+: /.test(line) ? line.split(' ').slice(1).sort().join(' ') : line));
+  const isRule = (line: string): boolean => /^-A [A-Z]/.test(line);
+  return [...lines.filter((line) => !isRule(line)).sort(), ...lines.filter(isRule)];
+}
