@@ -136,7 +136,9 @@ class FamilyBuilder {
         family: this.#family,
         masqueradeAll: this.#config.masqueradeAll,
         masqueradeBit: this.#config.masqueradeBit,
-        ...(clusterCIDR === undefined ? {} : { clusterCIDR }),
+        ...(clusterCIDR === undefined
+          ? {}
+          : { localDetector: { mode: 'ClusterCIDR' as const, cidr: clusterCIDR } }),
         nonEmptySets: this.#sets.nonEmpty(),
         dropMarked: this.#config.dropMarked,
       }),

@@ -7,15 +7,16 @@ export { formatRule, sameRule } from './iptables/rule.js';
 export { pickRuleSet, readSave, type SavedChain, type SavedTable } from './iptables/reader.js';
 export { restoreText, saveText } from './iptables/writer.js';
 export { classicRules } from './kube/classic.js';
-export type { KubeRulesInput } from './kube/input.js';
+export { currentRules } from './kube/current.js';
+export type {
+  ClassicRulesInput,
+  CurrentRulesInput,
+  KubeRulesInput,
+  LoadBalancerPort,
+  LocalDetector,
+} from './kube/input.js';
 export { KUBE_CHAINS, KUBE_SETS, type KubeSet, type KubeSetName, kubeSetName } from './kube/names.js';
-export {
-  createRules,
-  iptablesVersion,
-  type IptablesBackend,
-  type IptablesVersion,
-  type RulesOptions,
-} from './rules.js';
+export { createRules, iptablesVersion, type RulesOptions } from './rules.js';
 export {
   createRunner,
   type CreateRunnerOptions,

@@ -5,10 +5,7 @@ import { pickRuleSet, readSave, unreadableTables } from './iptables/reader.js';
 import { restoreText } from './iptables/writer.js';
 import { commandError, type Runner, type RunnerResult } from './runner.js';
 import { CommandError } from '../errors.js';
-import type { Rules } from './types.js';
-
-/** Which kernel interface the iptables tools use. A machine can have both; rules made by one are not seen by the other. */
-export type IptablesBackend = 'nft' | 'legacy';
+import type { IptablesBackend, IptablesVersion, Rules, RulesFeatures } from './types.js';
 
 /** Options of {@link createRules}. */
 export interface RulesOptions {
@@ -23,13 +20,11 @@ const toolName = (
 ): string =>
   `${family === 'inet' ? 'iptables' : 'ip6tables'}${backend === undefined ? '' : `-${backend}`}${suffix}`;
 
-/** What `iptables --version` says. */
-export interface IptablesVersion {
-  /** `1.8.9` */
-  readonly version: string;
-  /** Versions before 1.8 know only `legacy` and do not name it. */
-  readonly backend: IptablesBackend;
-}
+/** A rule with the match `ipvs`, to be read by `iptables-restore --test`. */
+const IPVS_PROBE: Readonly<Record<Family, string>> = {
+  inet: '-A IPVS-PROBE -m ipvs --vaddr 192.0.2.1 --vproto 6 --vport 1 -j RETURN',
+  inet6: '-A IPVS-PROBE -m ipvs --vaddr 2001:db8::1 --vproto 6 --vport 1 -j RETURN',
+};
 
 /** Version and kernel interface of the iptables tools of a family. @throws CommandError when they are missing. */
 export async function iptablesVersion(
@@ -73,6 +68,19 @@ export function createRules(runner: Runner, options: RulesOptions = {}): Rules {
     return result;
   };
 
+  const ipvsMatch = async (
+    family: Family,
+    call: CallOptions | undefined,
+  ): Promise<RulesFeatures['ipvsMatch']> => {
+    const argv = [toolName(family, backend, '-restore'), '--noflush', '-w', '--test'];
+    const stdin = `*filter\n:IPVS-PROBE - [0:0]\n${IPVS_PROBE[family]}\nCOMMIT\n`;
+    const { exitCode, stderr } = await runner.run(argv, { stdin, ...pickSignal(call) });
+    // The tools ask the kernel for the module and go on without it: they say so and end with 0. Loading such rules is refused.
+    const unsupported = /^Warning: (Extension ipvs .*)$/m.exec(stderr)?.[1];
+    if (exitCode === 0 && unsupported === undefined) return { available: true };
+    return { available: false, reason: unsupported ?? stderr.trim() };
+  };
+
   return {
     read: async (family, chains, call) => {
       const text = await save(family, call);
@@ -95,6 +103,10 @@ export function createRules(runner: Runner, options: RulesOptions = {}): Rules {
     },
     apply: async (diff, call) => {
       if (!isEmptyDiff(diff)) await restore(diff.family, [], restoreText(diff), call);
+    },
+    features: async (family, call) => {
+      const version = await iptablesVersion(runner, family, { ...options, ...pickSignal(call) });
+      return { ...version, ipvsMatch: await ipvsMatch(family, call) };
     },
     save,
   };

@@ -36,6 +36,16 @@ export type Match =
       readonly match: 'conntrack';
       readonly states: readonly ('NEW' | 'ESTABLISHED' | 'RELATED' | 'INVALID')[];
     }
+  /**
+   * IPVS balances the packet, and its client addressed this virtual server (xt_ipvs). Works behind IPVS too, where the packet
+   * itself has the address of a real server by then.
+   */
+  | {
+      readonly match: 'ipvs';
+      readonly address: string;
+      readonly protocol: 'tcp' | 'udp' | 'sctp';
+      readonly port: number;
+    }
   /** What the model has no word for, as iptables-save printed it. Only read, never equal to anything. */
   | { readonly match: 'raw'; readonly text: string };
 
@@ -91,6 +101,23 @@ export interface RulesDiff {
   readonly removeChains: readonly { readonly table: TableName; readonly name: string }[];
 }
 
+/** Which kernel interface the iptables tools use. A machine can have both; rules made by one are not seen by the other. */
+export type IptablesBackend = 'nft' | 'legacy';
+
+/** What `iptables --version` says. */
+export interface IptablesVersion {
+  /** `1.8.9` */
+  readonly version: string;
+  /** Versions before 1.8 know only `legacy` and do not name it. */
+  readonly backend: IptablesBackend;
+}
+
+/** What the tools and the kernel can do. */
+export interface RulesFeatures extends IptablesVersion {
+  /** The match `ipvs` (module xt_ipvs). */
+  readonly ipvsMatch: { readonly available: true } | { readonly available: false; readonly reason: string };
+}
+
 /** The packet filter of one network namespace, through iptables-restore and iptables-save (argument vector and stdin, no shell). */
 export interface Rules {
   /**
@@ -110,6 +137,12 @@ export interface Rules {
   check(diff: RulesDiff, options?: CallOptions): Promise<void>;
   /** Apply in one `iptables-restore --noflush` call: atomic per table, tables one after the other. @throws CommandError */
   apply(diff: RulesDiff, options?: CallOptions): Promise<void>;
+  /**
+   * Tools and matches that this machine has; changes nothing. `currentRules()` is told by `ipvsMatch.available` whether to use that
+   * match: a rule with a match that the kernel lacks makes it refuse the whole table.
+   * @throws CommandError when the tools are missing.
+   */
+  features(family: Family, options?: CallOptions): Promise<RulesFeatures>;
   /** The text of all tables of a family, as iptables-save prints it (for people). */
   save(family: Family, options?: CallOptions): Promise<string>;
 }

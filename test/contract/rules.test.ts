@@ -142,4 +142,41 @@ describeOn(['rules'], 'rules', (open) => {
     expect(await rules.read('inet6', CHAINS)).toEqual(six);
     expect(isEmptyDiff(diffRules(wanted, await rules.read('inet', CHAINS)))).toBe(true);
   });
+
+  it('say which tools there are, and whether rules may ask for balanced connections', async () => {
+    const { rules } = await open();
+    for (const family of ['inet', 'inet6'] as const) {
+      const features = await rules.features(family);
+      expect(features.version).toMatch(/^\d+\.\d+\.\d+$/);
+      const probe: RuleSet = {
+        family,
+        chains: [
+          {
+            table: 'filter',
+            name: 'T-FIREWALL',
+            rules: [
+              {
+                matches: [
+                  {
+                    match: 'ipvs',
+                    address: family === 'inet' ? '192.0.2.7' : '2001:db8::7',
+                    protocol: 'tcp',
+                    port: 80,
+                  },
+                ],
+                target: { target: 'drop' },
+              },
+            ],
+          },
+        ],
+        jumps: [],
+      };
+      const tried = rules.apply(diffRules(probe, noRules(family)));
+      if (features.ipvsMatch.available) await tried;
+      else {
+        expect(await rejection(tried)).toMatchObject({ code: 'ERR_COMMAND_FAILED' });
+        expect(features.ipvsMatch.reason).toMatch(/ipvs/);
+      }
+    }
+  });
 });

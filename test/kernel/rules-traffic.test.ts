@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { diffRules } from '../../src/rules/diff.js';
 import { classicRules } from '../../src/rules/kube/classic.js';
-import type { KubeRulesInput } from '../../src/rules/kube/input.js';
+import type { ClassicRulesInput } from '../../src/rules/kube/input.js';
 import { KUBE_CHAINS, KUBE_SETS, type KubeSetName } from '../../src/rules/kube/names.js';
 import { createRules } from '../../src/rules/rules.js';
 import { createRunner } from '../../src/rules/runner.js';
@@ -13,7 +13,7 @@ import { makeNetns, type TestNetns } from '../support/netns.js';
 
 const VIP = '203.0.113.10';
 
-const INPUT: KubeRulesInput = {
+const INPUT: ClassicRulesInput = {
   family: 'inet',
   masqueradeAll: false,
   masqueradeBit: 14,
@@ -51,7 +51,7 @@ describeKernel(['rules', 'ipset'], 'traffic to an address with source ranges', (
 
   const connect = async (where: TestNetns, ...attempts: readonly string[]): Promise<string[]> =>
     (await where.run([process.execPath, '-e', CLIENT, VIP, ...attempts])).stdout.trim().split(' ');
-  const install = async (input: KubeRulesInput): Promise<void> =>
+  const install = async (input: ClassicRulesInput): Promise<void> =>
     rules.apply(diffRules(classicRules(input), await rules.read('inet', KUBE_CHAINS)));
 
   beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { isValidation } from '../../errors.js';
-import { type Family, tryParseAddress } from '../../net/address.js';
+import { type Family, formatAddress, tryParseAddress } from '../../net/address.js';
 import { formatCidr, tryParseCidr } from '../../net/cidr.js';
 import { type Protocol, protocolName } from '../../net/protocol.js';
 import type { Match, Rule, SetDirection, Target } from '../types.js';
@@ -7,6 +7,10 @@ import { formatRule, REJECT_WITH, STATE_ORDER } from './rule.js';
 import type { Word } from './words.js';
 
 const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'sctp'];
+
+/** By name or number. */
+const protocolOf = (text: string): Protocol | undefined =>
+  protocolName(Number(text)) ?? PROTOCOLS.find((name) => name === text);
 
 const U32 = /^(?:0[xX][0-9a-fA-F]{1,8}|0|[1-9]\d{0,9})$/;
 
@@ -97,6 +101,20 @@ const MATCHES: ReadonlyMap<string, MatchReader> = new Map<string, MatchReader>([
       if (option !== '--ctstate' || states.length !== new Set(given).size || more.length > 0 || not)
         return undefined;
       return { match: 'conntrack', states };
+    },
+  ],
+  [
+    'ipvs',
+    (args, { not }) => {
+      const options = new Map<string, string>();
+      for (let i = 0; i < args.length; i += 2) options.set(args[i] ?? '', args[i + 1] ?? '');
+      const protocol = protocolOf(options.get('--vproto') ?? '');
+      const virtual = tryParseAddress(options.get('--vaddr') ?? '');
+      const port = options.get('--vport') ?? '';
+      if (protocol === undefined || virtual === undefined || !/^\d{1,5}$/.test(port)) return undefined;
+      if (options.size !== 3 || args.length !== 6 || not) return undefined;
+      const address = formatAddress(virtual.bytes, virtual.family);
+      return { match: 'ipvs', address, protocol, port: Number(port) };
     },
   ],
 ]);
@@ -243,7 +261,7 @@ function readField(
     case '-i':
       return { match: 'inInterface', name: argument, ...not };
     case '-p': {
-      const protocol = protocolName(Number(argument)) ?? PROTOCOLS.find((name) => name === argument);
+      const protocol = protocolOf(argument);
       return protocol === undefined || not.not ? undefined : { match: 'protocol', protocol };
     }
     default:

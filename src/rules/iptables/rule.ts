@@ -1,6 +1,8 @@
 import { ValidationError } from '../../errors.js';
-import type { Family } from '../../net/address.js';
+import { canonicalAddress, type Family } from '../../net/address.js';
 import { formatCidr, parseCidr } from '../../net/cidr.js';
+import { portNumber } from '../../net/number.js';
+import { PROTOCOL_NUMBER } from '../../net/protocol.js';
 import type { Match, Rule, Target } from '../types.js';
 import { chainName, interfaceName, setName } from './names.js';
 import { quoteWord } from './words.js';
@@ -91,6 +93,11 @@ function formatMatch(match: Match, family: Family, path: string): string {
         throw new ValidationError(`${path}.states`, 'at least one connection state', match.states);
       }
       return `-m conntrack --ctstate ${states.join(',')}`;
+    }
+    case 'ipvs': {
+      const address = canonicalAddress(match.address, `${path}.address`, family);
+      const port = portNumber(match.port, `${path}.port`);
+      return `-m ipvs --vproto ${PROTOCOL_NUMBER[match.protocol]} --vaddr ${address} --vport ${port}`;
     }
     case 'raw':
       return match.text;

@@ -1,38 +1,31 @@
 import { ValidationError } from '../../errors.js';
-import { integerIn } from '../../net/number.js';
-import type { Chain, Jump, Match, Rule, RuleSet, TableName, Target } from '../types.js';
-import type { KubeRulesInput } from './input.js';
+import type { Chain, Match, Rule, RuleSet } from '../types.js';
+import {
+  ACCEPT,
+  bitMark,
+  comment,
+  DROP,
+  FROM_OUTSIDE,
+  jump,
+  jumpTo,
+  LOCAL_DESTINATION,
+  MASQ,
+  masqueradeMark,
+  notFromPod,
+  RETURN,
+  rule,
+  setMark,
+} from './build.js';
+import type { ClassicRulesInput } from './input.js';
 import { KUBE_SETS, type KubeSetName, kubeSetName } from './names.js';
 
 /** The mark that the kubelet dropped (its iptablesDropBit, 15 by default). */
 const DROP_BIT = 15;
 
-const jumpTo = (chain: string): Target => ({ target: 'jump', chain });
-const comment = (text: string): Match => ({ match: 'comment', text });
-const rule = (target: Target, ...matches: readonly Match[]): Rule => ({ matches, target });
-
-const bit = (n: number): number => (1 << n) >>> 0;
-const setMark = (mark: number): Target => ({ target: 'mark', value: mark, mask: mark });
-
-const ACCEPT: Target = { target: 'accept' };
-const RETURN: Target = { target: 'return' };
-const MASQ = jumpTo('KUBE-MARK-MASQ');
-
-function jump(table: TableName, from: string, text: string, to: string): Jump {
-  return { table, from, rule: rule(jumpTo(to), comment(text)) };
-}
-
-/** How a packet is known not to come from a pod; undefined when the configuration does not say. */
-function notFromPod(input: KubeRulesInput): Match | undefined {
-  if (input.clusterCIDR !== undefined) return { match: 'source', cidr: input.clusterCIDR, not: true };
-  if (input.podInterface !== undefined) return { match: 'inInterface', name: input.podInterface, not: true };
-  return undefined;
-}
-
 /** A set test of this family, as a match of the rules. */
 type SetMatch = (name: KubeSetName) => Match;
 
-function nodePortRules(input: KubeRulesInput, set: SetMatch): { jumps: Rule[]; returns: Rule[] } {
+function nodePortRules(input: ClassicRulesInput, set: SetMatch): { jumps: Rule[]; returns: Rule[] } {
   const has = (name: KubeSetName): boolean => input.nonEmptySets.has(name);
   // The bitmaps hold bare port numbers, and the kernel compares them with ports of TCP and UDP alike. The documented rule has no
   // protocol, which does no harm while only one of the two is in use; with both, each rule must say which one it means.
@@ -53,9 +46,9 @@ function nodePortRules(input: KubeRulesInput, set: SetMatch): { jumps: Rule[]; r
   };
 }
 
-function services(input: KubeRulesInput, set: SetMatch, nodePorts: readonly Rule[]): Rule[] {
+function services(input: ClassicRulesInput, set: SetMatch, nodePorts: readonly Rule[]): Rule[] {
   const has = (name: KubeSetName): boolean => input.nonEmptySets.has(name);
-  const notPod = notFromPod(input);
+  const notPod = input.localDetector === undefined ? undefined : notFromPod(input.localDetector);
   const out: Rule[] = [];
   const accepts: Rule[] = [];
 
@@ -73,15 +66,8 @@ function services(input: KubeRulesInput, set: SetMatch, nodePorts: readonly Rule
     const external = set('KUBE-EXTERNAL-IP');
     out.push(
       rule(MASQ, external),
-      // From other machines (through no bridge, behind which containers are, and not from the node itself): for the virtual
-      // server here. From anywhere else: only when the external IP is an address of this node.
-      rule(
-        ACCEPT,
-        external,
-        { match: 'physdevIsIn', not: true },
-        { match: 'addrtype', side: 'src', type: 'LOCAL', not: true },
-      ),
-      rule(ACCEPT, external, { match: 'addrtype', side: 'dst', type: 'LOCAL' }),
+      rule(ACCEPT, external, ...FROM_OUTSIDE),
+      rule(ACCEPT, external, LOCAL_DESTINATION),
     );
   }
   return [...out, ...accepts];
@@ -98,9 +84,9 @@ function services(input: KubeRulesInput, set: SetMatch, nodePorts: readonly Rule
  *
  * In KUBE-SERVICES: load balancer, node ports, cluster IP, external IP, then what is accepted. Pure; only chains that something
  * leads to are there. With `dropMarked`, a chain in the filter table drops what the source ranges refused (docs/rules.md).
- * @throws ValidationError for a mark bit that is out of range or taken by dropping, or a clusterCIDR of the other family.
+ * @throws ValidationError for a mark bit that is out of range or taken by dropping, or a network of the other family.
  */
-export function classicRules(input: KubeRulesInput): RuleSet {
+export function classicRules(input: ClassicRulesInput): RuleSet {
   const { family } = input;
   const has = (name: KubeSetName): boolean => input.nonEmptySets.has(name);
   const set: SetMatch = (name) => ({
@@ -108,8 +94,8 @@ export function classicRules(input: KubeRulesInput): RuleSet {
     set: kubeSetName(name, family),
     directions: KUBE_SETS[name].directions,
   });
-  const masquerade = bit(integerIn(input.masqueradeBit, 0, 31, 'masqueradeBit'));
-  const dropped = bit(DROP_BIT);
+  const masquerade = masqueradeMark(input);
+  const dropped = bitMark(DROP_BIT);
   const firewall = has('KUBE-LOAD-BALANCER') && has('KUBE-LOAD-BALANCER-FW');
   if (firewall && masquerade === dropped) {
     throw new ValidationError('masqueradeBit', `a bit other than ${DROP_BIT}, which means drop`, DROP_BIT);
@@ -155,7 +141,7 @@ export function classicRules(input: KubeRulesInput): RuleSet {
     chains.push({
       table: 'filter',
       name,
-      rules: [rule({ target: 'drop' }, { match: 'mark', value: dropped, mask: dropped })],
+      rules: [rule(DROP, { match: 'mark', value: dropped, mask: dropped })],
     });
     for (const from of ['INPUT', 'FORWARD', 'OUTPUT'])
       jumps.push(jump('filter', from, 'kube-proxy firewall rules', name));

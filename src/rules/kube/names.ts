@@ -8,10 +8,20 @@ const SET_NAME_MAX = 31;
 export interface KubeSet {
   readonly type: 'hash:ip' | 'hash:ip,port' | 'hash:ip,port,ip' | 'hash:ip,port,net' | 'bitmap:port';
   readonly directions: readonly SetDirection[];
+  /** What the rules of the `current` profile say about it in their comments; the set itself has none. */
+  readonly comment: string;
 }
 
-const ipPort: KubeSet = { type: 'hash:ip,port', directions: ['dst', 'dst'] };
-const port: KubeSet = { type: 'bitmap:port', directions: ['dst'] };
+const portal = (comment: string): KubeSet => ({
+  type: 'hash:ip,port',
+  directions: ['dst', 'dst'],
+  comment: `Kubernetes service ${comment}`,
+});
+const ports = (comment: string): KubeSet => ({
+  type: 'bitmap:port',
+  directions: ['dst'],
+  comment: `Kubernetes ${comment}`,
+});
 
 /** Name of a set, without regard to the family. */
 export type KubeSetName =
@@ -38,23 +48,47 @@ export type KubeSetName =
  * hash sets because the kernel's bitmap:port looks at TCP and UDP packets only.
  */
 export const KUBE_SETS: Readonly<Record<KubeSetName, KubeSet>> = {
-  'KUBE-LOOP-BACK': { type: 'hash:ip,port,ip', directions: ['dst', 'dst', 'src'] },
-  'KUBE-CLUSTER-IP': ipPort,
-  'KUBE-EXTERNAL-IP': ipPort,
-  'KUBE-EXTERNAL-IP-LOCAL': ipPort,
-  'KUBE-LOAD-BALANCER': ipPort,
-  'KUBE-LOAD-BALANCER-LOCAL': ipPort,
-  'KUBE-LOAD-BALANCER-FW': ipPort,
-  'KUBE-LOAD-BALANCER-SOURCE-CIDR': { type: 'hash:ip,port,net', directions: ['dst', 'dst', 'src'] },
-  'KUBE-LOAD-BALANCER-SOURCE-IP': { type: 'hash:ip,port,ip', directions: ['dst', 'dst', 'src'] },
-  'KUBE-NODE-PORT-TCP': port,
-  'KUBE-NODE-PORT-LOCAL-TCP': port,
-  'KUBE-NODE-PORT-UDP': port,
-  'KUBE-NODE-PORT-LOCAL-UDP': port,
-  'KUBE-NODE-PORT-SCTP-HASH': ipPort,
-  'KUBE-NODE-PORT-LOCAL-SCTP-HASH': ipPort,
-  'KUBE-HEALTH-CHECK-NODE-PORT': port,
-  'KUBE-IPVS-IPS': { type: 'hash:ip', directions: ['dst'] },
+  'KUBE-LOOP-BACK': {
+    type: 'hash:ip,port,ip',
+    directions: ['dst', 'dst', 'src'],
+    comment: 'Kubernetes endpoints dst ip:port, source ip for solving hairpin purpose',
+  },
+  'KUBE-CLUSTER-IP': portal('cluster ip + port for masquerade purpose'),
+  'KUBE-EXTERNAL-IP': portal('external ip + port for masquerade and filter purpose'),
+  'KUBE-EXTERNAL-IP-LOCAL': portal('external ip + port with externalTrafficPolicy=local'),
+  'KUBE-LOAD-BALANCER': portal('lb portal'),
+  'KUBE-LOAD-BALANCER-LOCAL': portal('load balancer ip + port with externalTrafficPolicy=local'),
+  'KUBE-LOAD-BALANCER-FW': portal('load balancer ip + port for load balancer with sourceRange'),
+  'KUBE-LOAD-BALANCER-SOURCE-CIDR': {
+    type: 'hash:ip,port,net',
+    directions: ['dst', 'dst', 'src'],
+    comment: 'Kubernetes service load balancer ip + port + source cidr for packet filter purpose',
+  },
+  'KUBE-LOAD-BALANCER-SOURCE-IP': {
+    type: 'hash:ip,port,ip',
+    directions: ['dst', 'dst', 'src'],
+    comment: 'Kubernetes service load balancer ip + port + source IP for packet filter purpose',
+  },
+  'KUBE-NODE-PORT-TCP': ports('nodeport TCP port for masquerade purpose'),
+  'KUBE-NODE-PORT-LOCAL-TCP': ports('nodeport TCP port with externalTrafficPolicy=local'),
+  'KUBE-NODE-PORT-UDP': ports('nodeport UDP port for masquerade purpose'),
+  'KUBE-NODE-PORT-LOCAL-UDP': ports('nodeport UDP port with externalTrafficPolicy=local'),
+  'KUBE-NODE-PORT-SCTP-HASH': {
+    type: 'hash:ip,port',
+    directions: ['dst', 'dst'],
+    comment: "Kubernetes nodeport SCTP port for masquerade purpose with type 'hash ip:port'",
+  },
+  'KUBE-NODE-PORT-LOCAL-SCTP-HASH': {
+    type: 'hash:ip,port',
+    directions: ['dst', 'dst'],
+    comment: "Kubernetes nodeport SCTP port with externalTrafficPolicy=local with type 'hash ip:port'",
+  },
+  'KUBE-HEALTH-CHECK-NODE-PORT': ports('health check node port'),
+  'KUBE-IPVS-IPS': {
+    type: 'hash:ip',
+    directions: ['dst'],
+    comment: 'Addresses on the ipvs interface',
+  },
 };
 
 /**
@@ -77,5 +111,10 @@ export const KUBE_CHAINS: readonly { readonly table: TableName; readonly name: s
   { table: 'nat', name: 'KUBE-FIREWALL' },
   { table: 'nat', name: 'KUBE-MARK-MASQ' },
   { table: 'nat', name: 'KUBE-MARK-DROP' },
+  { table: 'filter', name: 'KUBE-FORWARD' },
+  { table: 'filter', name: 'KUBE-NODE-PORT' },
   { table: 'filter', name: 'KUBE-PROXY-FIREWALL' },
+  { table: 'filter', name: 'KUBE-SOURCE-RANGES-FIREWALL' },
+  { table: 'filter', name: 'KUBE-IPVS-FILTER' },
+  { table: 'filter', name: 'KUBE-IPVS-OUT-FILTER' },
 ];

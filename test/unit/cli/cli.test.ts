@@ -193,6 +193,7 @@ describe('ipvs apply', () => {
       read: (...args) => kernel.rules.read(...args),
       check: (...args) => kernel.rules.check(...args),
       save: (...args) => kernel.rules.save(...args),
+      features: (...args) => kernel.rules.features(...args),
       apply: () =>
         Promise.reject(
           new CommandError({

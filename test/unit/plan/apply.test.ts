@@ -37,6 +37,7 @@ const brokenRules: Kernel['rules'] = {
   read: (...args) => kernel.rules.read(...args),
   check: (...args) => kernel.rules.check(...args),
   save: (...args) => kernel.rules.save(...args),
+  features: (...args) => kernel.rules.features(...args),
   apply: () => Promise.reject(new CommandError({ argv: ['iptables-restore'], exitCode: 1, stderr: 'no' })),
 };
 

@@ -39,6 +39,14 @@ export const commentText: fc.Arbitrary<string> = fc
 const maybeNot = <T extends object>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T & { not?: true }> =>
   fc.tuple(arbitrary, fc.boolean()).map(([value, not]) => (not ? { ...value, not: true as const } : value));
 
+const ipvs = (family: Family): fc.Arbitrary<Match> =>
+  fc.record({
+    match: fc.constant('ipvs' as const),
+    address: cidr(family).map((text) => text.replace(/\/\d+$/, '')),
+    protocol: fc.constantFrom('tcp' as const, 'udp' as const, 'sctp' as const),
+    port: fc.integer({ min: 0, max: 65_535 }),
+  });
+
 /** One of each of the matches that stand for fields of the rule, then others in any number and order. */
 const matches = (family: Family): fc.Arbitrary<Match[]> => {
   const optional = (arbitrary: fc.Arbitrary<Match>): fc.Arbitrary<Match[]> =>
@@ -74,6 +82,7 @@ const matches = (family: Family): fc.Arbitrary<Match[]> => {
       fc
         .subarray(['INVALID', 'NEW', 'RELATED', 'ESTABLISHED'] as const, { minLength: 1 })
         .map((states) => ({ match: 'conntrack', states }) as const),
+      ipvs(family),
     ),
     { maxLength: 4 },
   );

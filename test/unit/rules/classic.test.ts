@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { classicRules } from '../../../src/rules/kube/classic.js';
-import type { KubeRulesInput } from '../../../src/rules/kube/input.js';
+import type { ClassicRulesInput } from '../../../src/rules/kube/input.js';
 import { KUBE_CHAINS, KUBE_SETS, kubeSetName, type KubeSetName } from '../../../src/rules/kube/names.js';
 import { saveText } from '../../../src/rules/iptables/writer.js';
 import { CLASSIC_CASES, COMBINED_CASES, golden } from './cases.js';
 
-const lines = (input: KubeRulesInput, chain: string): string[] =>
+const lines = (input: ClassicRulesInput, chain: string): string[] =>
   saveText(classicRules(input))
     .split('\n')
     .filter((line) => line.startsWith(`-A ${chain} `));
 
-const input = (sets: readonly KubeSetName[], more: Partial<KubeRulesInput> = {}): KubeRulesInput => ({
+const input = (sets: readonly KubeSetName[], more: Partial<ClassicRulesInput> = {}): ClassicRulesInput => ({
   family: 'inet',
   masqueradeAll: false,
   masqueradeBit: 14,
@@ -36,16 +36,22 @@ describe('classic profile', () => {
   it('masquerades everything when masqueradeAll and a cluster CIDR are both given', () => {
     expect(
       lines(
-        input(['KUBE-CLUSTER-IP'], { masqueradeAll: true, clusterCIDR: '10.0.0.0/8' }),
+        input(['KUBE-CLUSTER-IP'], {
+          masqueradeAll: true,
+          localDetector: { mode: 'ClusterCIDR', cidr: '10.0.0.0/8' },
+        }),
         'KUBE-SERVICES',
       )[0],
     ).toBe('-A KUBE-SERVICES -m set --match-set KUBE-CLUSTER-IP dst,dst -j KUBE-MARK-MASQ');
   });
 
   it('tells pods by their interface where there is no cluster CIDR', () => {
-    expect(lines(input(['KUBE-CLUSTER-IP'], { podInterface: 'veth+' }), 'KUBE-SERVICES')[0]).toBe(
-      '-A KUBE-SERVICES ! -i veth+ -m set --match-set KUBE-CLUSTER-IP dst,dst -j KUBE-MARK-MASQ',
-    );
+    expect(
+      lines(
+        input(['KUBE-CLUSTER-IP'], { localDetector: { mode: 'InterfaceNamePrefix', prefix: 'veth' } }),
+        'KUBE-SERVICES',
+      )[0],
+    ).toBe('-A KUBE-SERVICES ! -i veth+ -m set --match-set KUBE-CLUSTER-IP dst,dst -j KUBE-MARK-MASQ');
   });
 
   it('leaves the firewall out without source ranges and RETURN out without Local policy', () => {
@@ -74,7 +80,7 @@ describe('classic profile', () => {
   });
 
   it('drops marked packets in the filter table on request, and only where something marks them', () => {
-    const filter = (given: KubeRulesInput): string[] =>
+    const filter = (given: ClassicRulesInput): string[] =>
       classicRules(given)
         .jumps.filter((jump) => jump.table === 'filter')
         .map((jump) => jump.from);
@@ -101,9 +107,13 @@ describe('classic profile', () => {
   });
 
   it('refuses a cluster CIDR of the other family when the rules are written', () => {
-    expect(() => saveText(classicRules(input(['KUBE-CLUSTER-IP'], { clusterCIDR: 'fd00::/8' })))).toThrow(
-      /IPv4 network/,
-    );
+    expect(() =>
+      saveText(
+        classicRules(
+          input(['KUBE-CLUSTER-IP'], { localDetector: { mode: 'ClusterCIDR', cidr: 'fd00::/8' } }),
+        ),
+      ),
+    ).toThrow(/IPv4 network/);
   });
 
   it('writes no chain that cleanup would not find', () => {

@@ -77,6 +77,20 @@ describe('rules through the tools', () => {
     expect(await rejection(rules.save('inet'))).toBe(thrown);
   });
 
+  it('say that the match ipvs is missing, in the words of the tool', async () => {
+    const warning = 'Warning: Extension ipvs revision 0 not supported, missing kernel module?';
+    runner.fault = (argv) =>
+      argv.includes('--test') ? { exitCode: 0, stdout: '', stderr: `${warning}\n` } : undefined;
+    expect(await rules.features('inet6')).toEqual({
+      version: '1.8.9',
+      backend: 'nft',
+      ipvsMatch: { available: false, reason: warning.replace('Warning: ', '') },
+    });
+    runner.fault = undefined;
+    expect((await rules.features('inet6')).ipvsMatch).toEqual({ available: true });
+    expect(runner.dump()).toBe('');
+  });
+
   it('honour a signal', async () => {
     const signal = AbortSignal.abort(new Error('stop'));
     expect(await rejection(rules.save('inet', { signal }))).toBe(signal.reason);
