@@ -26,6 +26,7 @@ export type IpvsCall =
   | 'addReal'
   | 'setReal'
   | 'removeReal'
+  | 'drain'
   | 'listReal'
   | 'flush'
   | 'info'
@@ -149,6 +150,7 @@ export const EXPLANATIONS: Readonly<Record<IpvsCall, Readonly<Record<string, Exp
     ERANGE: { type: InvalidArgumentError, meaning: 'weight or thresholds are out of range' },
   },
   removeReal: { ESRCH: NO_SERVICE, ENOENT: NO_DESTINATION },
+  drain: { ESRCH: NO_SERVICE, ENOENT: NO_DESTINATION },
   listReal: { ESRCH: NO_SERVICE },
   flush: {},
   info: {},

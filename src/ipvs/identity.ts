@@ -32,7 +32,7 @@ export interface DestinationId {
 }
 
 /** The kernel takes mark 0 for the TCP service 0.0.0.0:0 (observed), so marks start at 1. */
-const MAX_MARK = 0xffffffff;
+export const MAX_MARK = 0xffffffff;
 
 /** Identity by address, from values that are canonical already. */
 export function addressId(protocol: Protocol, family: Family, address: string, port: number): ServiceId {
@@ -74,7 +74,8 @@ function parseUrl(text: string, path: string): ServiceId {
   }
 }
 
-function parseFamily(value: unknown, path: string): Family {
+/** One of the two families. @throws ValidationError */
+export function parseFamily(value: unknown, path: string): Family {
   if (value === 'inet' || value === 'inet6') return value;
   throw new ValidationError(path, 'one of inet, inet6', value);
 }

@@ -17,9 +17,11 @@ import {
 import { type ConnectionSource, connectionSource, readConnections } from './connections.js';
 import { syncDaemons } from './daemons.js';
 import { applyDestinationPatch, parseDestinationPatch, sameDestination } from './destination-settings.js';
+import { drain } from './drain.js';
 import { ensureService } from './ensure.js';
 import { type IpvsCall, protocolError, refusalError } from './errors.js';
 import { Exchange, fail, type FoundService } from './exchange.js';
+import { parseFilter } from './filter.js';
 import { Handles, type Verbs } from './handles.js';
 import {
   type DestinationId,
@@ -39,13 +41,17 @@ import type {
   BatchOptions,
   BatchResult,
   Connection,
+  Drain,
+  DrainOptions,
   Ipvs,
   IpvsInfo,
   IpvsOperation,
   IpvsTimeouts,
+  ListOptions,
   ReadOptions,
   RealServer,
   RealServerAttributes,
+  RealServerRef,
   RealServerSpec,
   SyncDaemons,
   VirtualServer,
@@ -70,6 +76,7 @@ export function createIpvs(
   return new KernelIpvs(new Exchange(channel), connections);
 }
 
+const LIST_KEYS = ['signal', 'realServers', 'bigint', 'order', 'filter', 'consistent'] as const;
 const ENOENT = -2;
 const ESRCH = -3;
 /** The kernel reads timeouts as signed. */
@@ -243,13 +250,16 @@ class KernelIpvs implements Ipvs {
     return handles.realServers(service, table, offsets, new Pace(options.signal));
   }
 
-  list(options: ReadOptions & { readonly bigint: true }): Promise<VirtualServer<bigint>[]>;
-  list(options?: ReadOptions): Promise<VirtualServer[]>;
-  async list(options: ReadOptions = {}): Promise<VirtualServer[] | VirtualServer<bigint>[]> {
-    checkReadOptions(options);
+  list(options: ListOptions & { readonly bigint: true }): Promise<VirtualServer<bigint>[]>;
+  list(options?: ListOptions): Promise<VirtualServer[]>;
+  async list(options: ListOptions = {}): Promise<VirtualServer[] | VirtualServer<bigint>[]> {
+    optionsAt(options, LIST_KEYS, 'options', 'options');
+    const { filter, ...rest } = options;
+    checkReadOptions(rest, ['consistent']);
+    const matches = parseFilter(filter, 'options.filter');
     return options.bigint === true
-      ? listServers(this.#exchange, this.#bigints, options)
-      : listServers(this.#exchange, this.#numbers, options);
+      ? listServers(this.#exchange, this.#bigints, options, matches)
+      : listServers(this.#exchange, this.#numbers, options, matches);
   }
 
   connections(options: CallOptions = {}): AsyncIterable<Connection> {
@@ -272,6 +282,13 @@ class KernelIpvs implements Ipvs {
     options: BatchOptions = {},
   ): Promise<BatchResult<IpvsOperation>> {
     return runBatch(this.#exchange, this.#lock, operations, options);
+  }
+
+  drain(
+    server: VirtualServerRef,
+    options: DrainOptions & { readonly realServers?: readonly RealServerRef[] } = {},
+  ): Drain {
+    return drain(this.#exchange, this.#lock, parseVirtualServer(server), options);
   }
 
   #virtualServer<N extends number | bigint>(
@@ -300,10 +317,12 @@ class KernelIpvs implements Ipvs {
           return again ?? fail(refusalError('get', { errno: ESRCH }, { service }));
         },
         remove: (server, options) => this.remove(server, options),
+        drain: (server, options) => this.drain(server, options),
       },
       realServer: {
         set: (server, patch, options) => this.#setReal(server, patch, handles, options),
         remove: (server, options) => this.#removeReal(server, options),
+        drain: (server, options) => this.drain(server.virtualServer, { ...options, realServers: [server] }),
       },
     };
   }
@@ -366,8 +385,8 @@ class KernelIpvs implements Ipvs {
   }
 }
 
-function checkReadOptions({ order, ...options }: ReadOptions): void {
-  checkOptions(options, ['realServers', 'bigint']);
+function checkReadOptions({ order, ...options }: ReadOptions, more: readonly string[] = []): void {
+  checkOptions(options, ['realServers', 'bigint', ...more]);
   const value: unknown = order;
   if (value === undefined || value === 'sorted' || value === 'kernel') return;
   throw new ValidationError('options.order', 'one of sorted, kernel', value);

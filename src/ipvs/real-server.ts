@@ -2,6 +2,8 @@ import { type Family, joinHostPort } from '../net/address.js';
 import type { CallOptions } from '../netlink/types.js';
 import { INSPECT, plain } from './plain.js';
 import type {
+  Drain,
+  DrainOptions,
   Forwarding,
   RealServer,
   RealServerAttributes,
@@ -22,6 +24,7 @@ export interface RealServerVerbs<N extends number | bigint> {
     server: RealServer<N>,
     options: (CallOptions & { readonly ifExists?: boolean }) | undefined,
   ): Promise<boolean>;
+  drain(server: RealServer<N>, options: DrainOptions | undefined): Drain;
 }
 
 /** A snapshot of a real server with verbs. The state is in own enumerable properties, so it can be spread, compared and logged. */
@@ -65,6 +68,10 @@ class RealServerHandle<N extends number | bigint> implements RealServer<N> {
 
   remove(options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean> {
     return this.#verbs.remove(this, options);
+  }
+
+  drain(options?: DrainOptions): Drain {
+    return this.#verbs.drain(this, options);
   }
 
   toJSON(): unknown {

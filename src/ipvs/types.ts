@@ -185,6 +185,8 @@ export interface RealServer<N extends number | bigint = number> extends RealServ
   set(patch: RealServerAttributes, options?: CallOptions): Promise<RealServer<N>>;
   /** Remove it. False only with `ifExists`, when it (or its virtual server) was gone already. @throws NotFoundError */
   remove(options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
+  /** As {@link Ipvs.drain}, of this real server. */
+  drain(options?: DrainOptions): Drain;
   /** The state as plain data; `bigint` counters become decimal strings. */
   toJSON(): unknown;
 }
@@ -208,6 +210,8 @@ export interface VirtualServer<N extends number | bigint = number> extends Virtu
   refresh(options?: CallOptions): Promise<VirtualServer<N>>;
   /** Remove it with its real servers. False only with `ifExists`, when it was gone already. @throws NotFoundError */
   remove(options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
+  /** As {@link Ipvs.drain}, of all real servers that it has when the drain begins. */
+  drain(options?: DrainOptions): Drain;
   /** The state as plain data, real servers included; `bigint` counters become decimal strings. */
   toJSON(): unknown;
 }
@@ -255,6 +259,40 @@ export interface BatchOptions extends CallOptions {
   readonly onError?: 'stop' | 'continue';
 }
 
+/** One value, or several of which one has to fit. */
+export type OneOrMany<T> = T | readonly T[];
+
+/** A number, or those from one to another (both included). */
+export type NumberMatch = number | { readonly from: number; readonly to: number };
+
+/** Which virtual server: what its name says. */
+export interface VirtualServerIdentity {
+  readonly url: VirtualServerUrl;
+  readonly family: Family;
+  /** Absent for servers by firewall mark, as are address and port. */
+  readonly protocol?: Protocol | undefined;
+  readonly address?: string | undefined;
+  readonly port?: number | undefined;
+  /** Only for servers by firewall mark. */
+  readonly fwmark?: number | undefined;
+}
+
+/**
+ * Which virtual servers are meant, by their identity. All fields that are given have to fit; a field with several values fits when one of them
+ * does. `{}` means all. Servers by firewall mark have neither protocol nor address nor port: a filter that asks for one of these
+ * leaves them out, and a filter that asks for marks leaves out all others. Where a list of filters is taken, one of them has to fit.
+ */
+export interface VirtualServerFilter {
+  readonly protocol?: OneOrMany<Protocol>;
+  readonly family?: OneOrMany<Family>;
+  /** Addresses or networks: `10.96.0.0/12`, `2001:db8::/32`, `10.0.0.1`. */
+  readonly address?: OneOrMany<string>;
+  readonly port?: OneOrMany<NumberMatch>;
+  readonly fwmark?: OneOrMany<NumberMatch>;
+  /** Asked last, of those that everything else fits. Only `true` means yes. */
+  readonly where?: (server: VirtualServerIdentity) => boolean;
+}
+
 /** Version of the module and size of its connection table. */
 export interface IpvsInfo {
   /** `1.2.1` */
@@ -272,7 +310,7 @@ export interface IpvsTimeouts {
   readonly udp: number;
 }
 
-/** Options of `get` and `list`. */
+/** Options of `get`. */
 export interface ReadOptions extends CallOptions {
   /** Read the real servers too (one more dump per virtual server). Default true. */
   readonly realServers?: boolean;
@@ -283,6 +321,83 @@ export interface ReadOptions extends CallOptions {
    * what `ipvsadm -L --nosort` prints. De-duplicated either way.
    */
   readonly order?: 'sorted' | 'kernel';
+}
+
+/** Milliseconds between two looks: always the same, or between `min` (after a change) and `max` (while nothing changes). */
+export type PollInterval = number | { readonly min: number; readonly max: number };
+
+/** How to take real servers out of service. */
+export interface DrainOptions extends CallOptions {
+  /**
+   * What has to be gone. `connections` (default): active and inactive ones. `active`: only established ones, so that what lingers in FIN_WAIT
+   * or TIME_WAIT (120 seconds by default) and UDP, which the kernel counts as inactive, is not waited for. `templates`: connections, and
+   * the persistence templates that bind clients to the server.
+   */
+  readonly waitFor?: 'active' | 'connections' | 'templates';
+  /** Milliseconds after which to stop waiting. Default: none. */
+  readonly deadline?: number;
+  /** Remove each real server when nothing is left to wait for. Default false: it stays, with weight 0. */
+  readonly remove?: boolean;
+  /**
+   * What becomes of those that are not done at the deadline: `keep` (default) leaves them at weight 0, `remove` removes them with
+   * their connections (whose packets are dropped then, or the connections expired, by sysctl net.ipv4.vs.expire_nodest_conn), `restore`
+   * gives them the weight back that this drain took.
+   */
+  readonly onDeadline?: 'keep' | 'remove' | 'restore';
+  /** What becomes of those that are not done when the drain is aborted or its iteration left: as above. Default `keep`. */
+  readonly onAbort?: 'keep' | 'restore';
+  /** Default 100 to 2000 milliseconds. */
+  readonly interval?: PollInterval;
+}
+
+/** A real server that is being drained. */
+export interface DrainedServer {
+  readonly virtualServer: VirtualServerUrl;
+  readonly address: string;
+  readonly port: number;
+  /**
+   * `draining`: waiting. `drained`: done, and there with weight 0. `removed`: done, and removed by this drain. `gone`: somebody else removed
+   * it. `overridden`: somebody else gave it a weight again, and it serves. `expired`: not done at the deadline.
+   */
+  readonly phase: 'draining' | 'drained' | 'removed' | 'gone' | 'overridden' | 'expired';
+  /** The weight that it had when this drain began; 0 where an earlier one is continued. */
+  readonly weightBefore: number;
+  readonly activeConnections: number;
+  readonly inactiveConnections: number;
+  /** Persistence templates. */
+  readonly persistentConnections: number;
+}
+
+/** How far a drain has come. The last one of a drain has `done`. */
+export interface DrainProgress {
+  /** Nothing is waited for any more. */
+  readonly done: boolean;
+  /** All of them were drained, removed or gone: no deadline and nobody else came in between. */
+  readonly drained: boolean;
+  /** Milliseconds since the beginning. */
+  readonly elapsed: number;
+  /** Connections (and templates, where asked for) that are still waited for. */
+  readonly connections: number;
+  readonly realServers: readonly DrainedServer[];
+}
+
+/**
+ * A drain, to be awaited (the last progress comes out) or iterated (the progress of every look). It begins then and not before. Each
+ * iteration is a drain of its own, which continues where the one before it was.
+ */
+export interface Drain extends AsyncIterable<DrainProgress>, PromiseLike<DrainProgress> {}
+
+/** Options of `list`. */
+export interface ListOptions extends ReadOptions {
+  /** Which virtual servers. Default all. What a filter leaves out costs little: its real servers are not read. */
+  readonly filter?: OneOrMany<VirtualServerFilter>;
+  /**
+   * False (default): the virtual servers are read a second time, and everything again when they are not the same, up to five times; what is
+   * still moving then is as last read. True: the whole table is read twice, real servers included, until two readings name the same
+   * objects, else `list` fails with a BusyError. Then everything that was there during the whole call is listed, and nothing that
+   * was not there at any time of it.
+   */
+  readonly consistent?: boolean;
 }
 
 /** The two sync daemons that a network namespace can have: one that tells others of connections, one that learns of them. */
@@ -382,12 +497,15 @@ export interface Ipvs {
   ): Promise<VirtualServer<bigint> | undefined>;
   get(server: VirtualServerRef, options?: ReadOptions): Promise<VirtualServer | undefined>;
   /**
-   * All virtual servers, sorted by family, protocol, address, port, then those by firewall mark, by mark and family: the order of
-   * `ipvsadm`. De-duplicated by key; under concurrent writers a listing is approximate (the kernel resumes by position and marks
-   * nothing). Services of protocols other than TCP, UDP and SCTP, which only raw netlink can create, are left out.
+   * The virtual servers, sorted by family, protocol, address, port, then those by firewall mark, by mark and family: the order of
+   * `ipvsadm`. Each is there once, and so is each real server. The kernel resumes a listing by position and does not say when
+   * the table changed meanwhile (up to Linux 6.18 that of any network namespace), so that entries can be missed while others delete;
+   * {@link ListOptions.consistent} says what is done about it. Services of protocols other than TCP, UDP and SCTP, which only raw netlink can
+   * create, are left out.
+   * @throws BusyError only with `consistent`
    */
-  list(options: ReadOptions & { readonly bigint: true }): Promise<VirtualServer<bigint>[]>;
-  list(options?: ReadOptions): Promise<VirtualServer[]>;
+  list(options: ListOptions & { readonly bigint: true }): Promise<VirtualServer<bigint>[]>;
+  list(options?: ListOptions): Promise<VirtualServer[]>;
   /**
    * Set the counters and rates of a virtual server and its real servers to zero; without one, of all of them and of the namespace.
    * @throws NotFoundError
@@ -404,6 +522,23 @@ export interface Ipvs {
    * form, CommandError when the helper fails
    */
   connections(options?: CallOptions): AsyncIterable<Connection>;
+  /**
+   * Take real servers out of service: give them weight 0, wait until their connections are gone, and remove them where asked to. Without
+   * `realServers`, all that the virtual server has when the drain begins.
+   *
+   * A server of weight 0 gets no new connections but keeps those it has. Drains can be repeated and continued: one that finds the weight
+   * at 0, left by an earlier one of any process, waits from there. Nothing is kept outside the kernel.
+   *
+   * Persistence: clients that have a template are still sent to a server of weight 0, unless sysctl net.ipv4.vs.expire_quiescent_template
+   * is 1; set it before draining persistent virtual servers, or use a deadline. Removing a server makes its templates void.
+   *
+   * Bad input throws a ValidationError at once. The drain itself fails with NotFoundError when the virtual server or a real server that was
+   * named is not there at its beginning; later on that counts as done.
+   */
+  drain(
+    server: VirtualServerRef,
+    options?: DrainOptions & { readonly realServers?: readonly RealServerRef[] },
+  ): Drain;
   /** Remove all virtual servers of the namespace, whoever made them. */
   flush(options?: CallOptions): Promise<void>;
   /**

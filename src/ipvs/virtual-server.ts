@@ -4,6 +4,8 @@ import type { CallOptions } from '../netlink/types.js';
 import { INSPECT, plain } from './plain.js';
 import { summary } from './real-server.js';
 import type {
+  Drain,
+  DrainOptions,
   Persistence,
   RealServer,
   RealServerSpec,
@@ -33,6 +35,7 @@ export interface VirtualServerVerbs<N extends number | bigint> {
     server: VirtualServerState<N>,
     options: (CallOptions & { readonly ifExists?: boolean }) | undefined,
   ): Promise<boolean>;
+  drain(server: VirtualServerState<N>, options: DrainOptions | undefined): Drain;
 }
 
 /** A snapshot of a virtual server with verbs. The state is in own enumerable properties, so it can be spread, compared and logged. */
@@ -88,6 +91,10 @@ class VirtualServerHandle<N extends number | bigint> implements VirtualServer<N>
 
   remove(options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean> {
     return this.#verbs.remove(this, options);
+  }
+
+  drain(options?: DrainOptions): Drain {
+    return this.#verbs.drain(this, options);
   }
 
   toJSON(): unknown {

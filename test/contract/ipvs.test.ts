@@ -681,3 +681,34 @@ describeOn(['ipvs'], 'ipvs: calls', (open) => {
     expect(await rejection(kernel.ipvs.list())).toMatchObject({ code: 'ERR_CLOSED' });
   });
 });
+
+describeOn(['ipvs'], 'ipvs: drains', (open) => {
+  it('take the weight, and remove what has no connections', async () => {
+    const { ipvs } = await open();
+    const { server } = await ipvs.ensure({
+      url: WEB,
+      realServers: [
+        { address: '10.244.1.7', weight: 5, forwarding: 'dr', upperThreshold: 9 },
+        { address: '10.244.1.8', weight: 6 },
+      ],
+    });
+    const one = await server.realServers[0]?.drain();
+    expect(one).toMatchObject({ done: true, drained: true, connections: 0 });
+    expect(one?.realServers).toMatchObject([{ address: '10.244.1.7', phase: 'drained', weightBefore: 5 }]);
+    expect((await server.refresh()).realServers).toMatchObject([
+      { address: '10.244.1.7', weight: 0, forwarding: 'dr', upperThreshold: 9 },
+      { address: '10.244.1.8', weight: 6 },
+    ]);
+    const all = await server.drain({ remove: true });
+    expect(all.realServers).toMatchObject([
+      { phase: 'removed', weightBefore: 0 },
+      { phase: 'removed', weightBefore: 6 },
+    ]);
+    expect((await server.refresh()).realServers).toEqual([]);
+    await server.remove();
+    expect(await rejection(Promise.resolve(server.drain()))).toMatchObject({
+      name: 'NotFoundError',
+      code: 'ESRCH',
+    });
+  });
+});
