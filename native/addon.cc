@@ -9,6 +9,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
       Napi::PropertyDescriptor::Function(env, exports, "open", seam::open, napi_enumerable),
       Napi::PropertyDescriptor::Function(env, exports, "close", seam::close, napi_enumerable),
       Napi::PropertyDescriptor::Function(env, exports, "run", seam::run, napi_enumerable),
+      Napi::PropertyDescriptor::Function(env, exports, "load", seam::load, napi_enumerable),
+      Napi::PropertyDescriptor::Function(env, exports, "parse", seam::parse, napi_enumerable),
       Napi::PropertyDescriptor::Function(env, exports, "dump", seam::dump, napi_enumerable),
       Napi::PropertyDescriptor::Function(env, exports, "counters", seam::counters, napi_enumerable),
       Napi::PropertyDescriptor::Function(env, exports, "encode", seam::encode, napi_enumerable),

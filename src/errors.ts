@@ -45,12 +45,20 @@ export class ValidationError extends IpvsError {
   readonly expected: string;
   /** The value that was received, as it came. */
   readonly received: unknown;
+  /** Of a bulk operation that takes its input as it goes: how many items before this one took effect. */
+  readonly applied?: number;
 
-  constructor(path: string, expected: string, received: unknown, options?: ErrorOptions) {
+  constructor(
+    path: string,
+    expected: string,
+    received: unknown,
+    options?: ErrorOptions & { readonly applied?: number },
+  ) {
     super(`${path}: expected ${expected}, received ${show(received)}`, options);
     this.path = path;
     this.expected = expected;
     this.received = received;
+    if (options?.applied !== undefined) this.applied = options.applied;
   }
 
   /** The same error seen from further out: `under('entries[3]')` turns `port` into `entries[3].port`. */

@@ -1,6 +1,8 @@
 #include "ipset/sets.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <vector>
 
 #include "ipset/command.h"
 #include "ipset/header.h"
@@ -10,6 +12,9 @@ namespace ipset {
 
 namespace {
 
+// A few milliseconds of JavaScript each, and few enough of them.
+constexpr size_t kPartBytes = size_t{256} * 1024;
+
 class ListSink final : public nl::DumpSink {
  public:
   explicit ListSink(seam::Reply& reply) noexcept : decoder_(reply) {}
@@ -17,6 +22,27 @@ class ListSink final : public nl::DumpSink {
 
  private:
   ListDecoder decoder_;
+};
+
+/// Keeps messages as they are: in the kernel's form an element takes a quarter of a record.
+class KeepSink final : public nl::DumpSink {
+ public:
+  explicit KeepSink(std::vector<nl::Bytes>& parts) noexcept : parts_(parts) {}
+
+  void onData(const nl::Message& message) noexcept override {
+    const size_t size = NLMSG_ALIGN(message.header.nlmsg_len);
+    if (parts_.empty() || parts_.back().size() + size > kPartBytes) {
+      parts_.emplace_back().reserve(std::max(kPartBytes, size));
+    }
+    nl::Bytes& part = parts_.back();
+    part.append(&message.header, sizeof message.header);
+    part.append(message.body.data(), message.body.size());
+    constexpr uint8_t kPadding[NLMSG_ALIGNTO] = {};
+    part.append(kPadding, size - message.header.nlmsg_len);
+  }
+
+ private:
+  std::vector<nl::Bytes>& parts_;
 };
 
 }  // namespace
@@ -31,7 +57,7 @@ void runCommands(nl::Endpoint& endpoint, std::span<const seam::SetCommand> comma
   reply.error = outcome.error;
 }
 
-void dumpSets(nl::Endpoint& endpoint, const seam::SetCommand& command,
+void dumpSets(nl::Endpoint& endpoint, const seam::SetCommand& command, bool inParts,
               seam::Reply& reply) noexcept {
   reply.tables |= seam::kSetHeaders | seam::kSetEntries;
   reply.settled = 1;
@@ -47,7 +73,10 @@ void dumpSets(nl::Endpoint& endpoint, const seam::SetCommand& command,
     reply.setHeaders.clear();
     reply.setEntries.clear();
     reply.heap.clear();
-    ListSink sink(reply);
+    reply.parts.clear();
+    ListSink decoding(reply);
+    KeepSink keeping(reply.parts);
+    nl::DumpSink& sink = inParts ? static_cast<nl::DumpSink&>(keeping) : decoding;
     outcome = endpoint.dump(nl::Endpoint::DumpSize::kLarge, {request.data(), request.size()}, sink);
     // Too big a bucket for the first datagram of a fresh socket, which is a small one: the second
     // try gets large ones.

@@ -13,7 +13,8 @@ void runCommands(nl::Endpoint& endpoint, std::span<const seam::SetCommand> comma
                  bool stopOnError, seam::Reply& reply) noexcept;
 
 /// LIST or SAVE. Read to its end at once: while a set is being listed, nobody can destroy, rename
-/// or swap it.
-void dumpSets(nl::Endpoint& endpoint, const seam::SetCommand& command, seam::Reply& reply) noexcept;
+/// or swap it. `inParts`: the messages as they came, in the parts of the reply, instead of records.
+void dumpSets(nl::Endpoint& endpoint, const seam::SetCommand& command, bool inParts,
+              seam::Reply& reply) noexcept;
 
 }  // namespace ipset

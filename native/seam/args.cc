@@ -137,6 +137,39 @@ bool runOptionsArg(const Napi::CallbackInfo& info, size_t index, Request& reques
   return true;
 }
 
+bool dumpOptionsArg(const Napi::CallbackInfo& info, size_t index, Request& request) {
+  if (info[index].IsUndefined()) return true;
+  if (!info[index].IsObject()) {
+    throwType(info.Env(), argument(index) + " must be an object");
+    return false;
+  }
+  const Napi::Object options(info.Env(), info[index]);
+  const std::optional<Napi::Value> inParts = property(options, "inParts");
+  if (!inParts) return false;
+  if (!inParts->IsBoolean() ||
+      napi_get_value_bool(info.Env(), *inParts, &request.inParts) != napi_ok) {
+    throwType(info.Env(), "inParts must be a boolean");
+    return false;
+  }
+  return true;
+}
+
+bool textArgs(const Napi::CallbackInfo& info, size_t index, Request& request) {
+  if (!bytesArg(info, index, request.text)) return false;
+  if (request.text.size() > INT32_MAX) {
+    throwRange(info.Env(), argument(index) + " is too large");
+    return false;
+  }
+  const std::optional<std::span<const uint8_t>> grammar = viewArg(info, index + 1);
+  if (!grammar) return false;
+  if (grammar->size() != sizeof(SetGrammar)) {
+    throwRange(info.Env(), argument(index + 1) + " must be one SetGrammar record");
+    return false;
+  }
+  request.grammar = nl::load<SetGrammar>(grammar->data());
+  return true;
+}
+
 std::optional<OpenOptions> openOptionsArg(const Napi::CallbackInfo& info, size_t index) {
   if (!info[index].IsObject()) {
     throwType(info.Env(), argument(index) + " must be an object");

@@ -25,6 +25,11 @@ namespace seam {
 /// `{ stopOnError, head? }` into the request.
 [[nodiscard]] bool runOptionsArg(const Napi::CallbackInfo& info, size_t index, Request& request);
 
+/// `{ inParts? }` into the request; may be absent.
+[[nodiscard]] bool dumpOptionsArg(const Napi::CallbackInfo& info, size_t index, Request& request);
+/// Text and a SetGrammar record from two arguments into the request.
+[[nodiscard]] bool textArgs(const Napi::CallbackInfo& info, size_t index, Request& request);
+
 /// `{ netnsPath?, netnsFd? }`.
 struct OpenOptions {
   std::string path;  ///< empty: none

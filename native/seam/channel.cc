@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "ipset/entry_run.h"
+#include "ipset/load.h"
 #include "ipset/sets.h"
 #include "route/links.h"
 
@@ -76,6 +77,17 @@ void Channel::run(const Request& request, Reply& reply) noexcept {
   if (reply.outOfMemory()) reply.error = -ENOMEM;
 }
 
+void Channel::load(const Request& request, Reply& reply) noexcept {
+  const std::lock_guard lock(mutex_);
+  const ipset::LineJob job{
+      .text = {reinterpret_cast<const char*>(request.text.data()), request.text.size()},
+      .grammar = request.grammar,
+      .head = request.head};
+  elements_.clear();
+  ipset::loadLines(endpoint_, job, request.stopOnError, elements_, reply);
+  if (reply.outOfMemory()) reply.error = -ENOMEM;
+}
+
 void Channel::dump(const Request& request, Reply& reply) noexcept {
   const std::lock_guard lock(mutex_);
   switch (request.shape) {
@@ -83,7 +95,7 @@ void Channel::dump(const Request& request, Reply& reply) noexcept {
       family_.dump(request.as<IpvsOp>().front(), reply);
       break;
     case Shape::kSetCommand:
-      ipset::dumpSets(endpoint_, request.as<SetCommand>().front(), reply);
+      ipset::dumpSets(endpoint_, request.as<SetCommand>().front(), request.inParts, reply);
       break;
     case Shape::kLinkOp:
       route::dumpLinks(endpoint_, request.as<LinkOp>().front(), reply);
@@ -95,7 +107,7 @@ void Channel::dump(const Request& request, Reply& reply) noexcept {
 }
 
 void Channel::giveSpare(nl::Bytes bytes) noexcept {
-  if (closing() || bytes.capacity() > kLargestSpare) return;
+  if (closing() || bytes.capacity() == 0 || bytes.capacity() > kLargestSpare) return;
   bytes.clear();
   spare_ = std::move(bytes);
 }
@@ -103,6 +115,7 @@ void Channel::giveSpare(nl::Bytes bytes) noexcept {
 void Channel::close() noexcept {
   const std::lock_guard lock(mutex_);
   endpoint_.close();
+  elements_ = {};
 }
 
 }  // namespace seam

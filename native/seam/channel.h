@@ -32,6 +32,8 @@ class Channel {
 
   [[nodiscard]] OpenOutcome open() noexcept;
   void run(const Request& request, Reply& reply) noexcept;
+  /// Read the request's text and send what it says.
+  void load(const Request& request, Reply& reply) noexcept;
   void dump(const Request& request, Reply& reply) noexcept;
   void close() noexcept;
 
@@ -53,6 +55,7 @@ class Channel {
   nl::Endpoint endpoint_;
   ipvs::Family family_;
   nl::Bytes spare_;
+  nl::Table<SetEntry> elements_;  ///< of the last load, for the next one
   std::atomic<bool> busy_{false};
   std::atomic<bool> closing_{false};
 };

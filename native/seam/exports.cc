@@ -91,13 +91,39 @@ Napi::Value run(const Napi::CallbackInfo& info) {
       info, startJob(info.Env(), "ipvs.run", makeRunJob(std::move(channel), std::move(*request))));
 }
 
+Napi::Value load(const Napi::CallbackInfo& info) {
+  std::shared_ptr<Channel> channel = handleArg(info);
+  if (channel == nullptr) return info.Env().Undefined();
+  Request request;
+  request.shape = Shape::kSetEntry;
+  // Options first, as in requestArgs().
+  if (!runOptionsArg(info, 3, request) || !textArgs(info, 1, request)) {
+    return info.Env().Undefined();
+  }
+  if (const auto problem = misuseOfLoad(request)) {
+    throwRange(info.Env(), *problem);
+    return info.Env().Undefined();
+  }
+  if (!claim(info.Env(), *channel, request.shape)) return info.Env().Undefined();
+  return wrap(
+      info, startJob(info.Env(), "ipvs.load", makeLoadJob(std::move(channel), std::move(request))));
+}
+
+Napi::Value parse(const Napi::CallbackInfo& info) {
+  Request request;
+  if (!textArgs(info, 0, request)) return info.Env().Undefined();
+  return wrap(info, startJob(info.Env(), "ipvs.parse", makeParseJob(std::move(request))));
+}
+
 Napi::Value dump(const Napi::CallbackInfo& info) {
   std::shared_ptr<Channel> channel = handleArg(info);
   const std::optional<Shape> shape = channel == nullptr ? std::nullopt : shapeArg(info, 1);
   if (!shape) return info.Env().Undefined();
   Request request;
   request.shape = *shape;
-  if (!bytesArg(info, 2, request.records)) return info.Env().Undefined();
+  if (!dumpOptionsArg(info, 3, request) || !bytesArg(info, 2, request.records)) {
+    return info.Env().Undefined();
+  }
   if (const auto problem = misuseOfDump(request)) {
     throwRange(info.Env(), *problem);
     return info.Env().Undefined();

@@ -9,6 +9,8 @@ namespace seam {
 Napi::Value open(const Napi::CallbackInfo& info);
 Napi::Value close(const Napi::CallbackInfo& info);
 Napi::Value run(const Napi::CallbackInfo& info);
+Napi::Value load(const Napi::CallbackInfo& info);
+Napi::Value parse(const Napi::CallbackInfo& info);
 Napi::Value dump(const Napi::CallbackInfo& info);
 Napi::Value counters(const Napi::CallbackInfo& info);
 Napi::Value encode(const Napi::CallbackInfo& info);

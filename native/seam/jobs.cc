@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "seam/handle.h"
+#include "seam/pure.h"
 #include "seam/values.h"
 
 namespace seam {
@@ -96,6 +97,17 @@ class ExchangeJob final : public Job {
   Reply reply_;
 };
 
+class ParseJob final : public Job {
+ public:
+  explicit ParseJob(Request request) noexcept : request_(std::move(request)) {}
+  void execute() noexcept override { parseText(request_, reply_); }
+  napi_value result(napi_env env) noexcept override { return toReply(env, reply_); }
+
+ private:
+  Request request_;
+  Reply reply_;
+};
+
 }  // namespace
 
 std::unique_ptr<Job> makeOpenJob(Subsystem subsystem, OpenOptions options) {
@@ -108,6 +120,14 @@ std::unique_ptr<Job> makeCloseJob(std::shared_ptr<Channel> channel) {
 
 std::unique_ptr<Job> makeRunJob(std::shared_ptr<Channel> channel, Request request) {
   return std::make_unique<ExchangeJob>(std::move(channel), std::move(request), &Channel::run);
+}
+
+std::unique_ptr<Job> makeLoadJob(std::shared_ptr<Channel> channel, Request request) {
+  return std::make_unique<ExchangeJob>(std::move(channel), std::move(request), &Channel::load);
+}
+
+std::unique_ptr<Job> makeParseJob(Request request) {
+  return std::make_unique<ParseJob>(std::move(request));
 }
 
 std::unique_ptr<Job> makeDumpJob(std::shared_ptr<Channel> channel, Request request) {

@@ -206,6 +206,17 @@ constexpr std::array kSetEntry{
     Field{"commentLength", offsetof(SetEntry, commentLength)},
 };
 
+constexpr std::array kSetGrammar{
+    Field{"parts", offsetof(SetGrammar, parts)},   Field{"options", offsetof(SetGrammar, options)},
+    Field{"family", offsetof(SetGrammar, family)}, Field{"count", offsetof(SetGrammar, count)},
+    Field{"kinds", offsetof(SetGrammar, kinds)},   Field{"prefix", offsetof(SetGrammar, prefix)},
+};
+
+constexpr std::array kSetLine{
+    Field{"offset", offsetof(SetLine, offset)},
+    Field{"number", offsetof(SetLine, number)},
+};
+
 constexpr std::array kLinkOp{
     Field{"command", offsetof(LinkOp, command)},
     Field{"index", offsetof(LinkOp, index)},
@@ -256,6 +267,8 @@ constexpr std::array kLayouts{
     Layout{"SetCommand", sizeof(SetCommand), kSetCommand},
     Layout{"SetHeader", sizeof(SetHeader), kSetHeader},
     Layout{"SetEntry", sizeof(SetEntry), kSetEntry},
+    Layout{"SetGrammar", sizeof(SetGrammar), kSetGrammar},
+    Layout{"SetLine", sizeof(SetLine), kSetLine},
     Layout{"LinkOp", sizeof(LinkOp), kLinkOp},
     Layout{"Link", sizeof(Link), kLink},
     Layout{"LinkAddress", sizeof(LinkAddress), kLinkAddress},

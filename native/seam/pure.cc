@@ -8,6 +8,7 @@
 #include "ipset/attributes.h"
 #include "ipset/entry_writer.h"
 #include "ipset/header.h"
+#include "ipset/load.h"
 #include "ipset/requests.h"
 #include "ipvs/message.h"
 #include "ipvs/requests.h"
@@ -156,6 +157,12 @@ uint32_t encodeRun(const Request& request, nl::Bytes& out) noexcept {
       return encodeEntries(request, out);
   }
   return 0;
+}
+
+void parseText(const Request& request, Reply& reply) noexcept {
+  ipset::parseLines({reinterpret_cast<const char*>(request.text.data()), request.text.size()},
+                    request.grammar, reply);
+  if (reply.outOfMemory()) reply.error = -ENOMEM;
 }
 
 void decodeDatagrams(Subsystem subsystem, std::span<const uint8_t> bytes, Reply& reply) noexcept {

@@ -325,6 +325,40 @@ struct SetEntry {
 };
 static_assert(sizeof(SetEntry) == 120);
 
+/// One comma-separated part of an element's text.
+enum LinePart : uint8_t {
+  kLineIp = 1,            ///< an address: ip
+  kLineNet = 2,           ///< a network: ip, cidr
+  kLineProtocolPort = 3,  ///< tcp:80
+  kLineIp2 = 4,           ///< an address: ip2
+  kLineNet2 = 5,          ///< a network: ip2, cidr2
+  kLinePort = 6,          ///< a port without protocol
+  kLineMac = 7,
+  kLineMark = 8,
+  kLineInterface = 9,  ///< eth0, physdev:eth0
+  kLineName = 10,      ///< of a set
+  kLineWhole = 0x80    ///< added to a network: /0 is stored too
+};
+
+/// How the elements of one set are written in lines of text.
+struct SetGrammar {
+  uint32_t parts;  ///< EntryParts that every element fills in
+  uint32_t
+      options;     ///< EntryParts that words behind it may add; kEntryCadtFlags stands for nomatch
+  uint8_t family;  ///< AF of its addresses
+  uint8_t count;   ///< of kinds
+  uint8_t kinds[6];  ///< LinePart, in the order of the text
+  char prefix[48];   ///< what every line starts with, such as "add web "; empty: nothing
+};
+static_assert(sizeof(SetGrammar) == 64);
+
+/// Where an element stands in a text.
+struct SetLine {
+  uint32_t offset;  ///< of its line, in bytes
+  uint32_t number;  ///< of its line, from 0
+};
+static_assert(sizeof(SetLine) == 8);
+
 // ---------------------------------------------------------------------------------------------------------------
 // route
 

@@ -28,9 +28,12 @@ uint32_t Reply::keep(std::string_view text) noexcept {
 }
 
 bool Reply::outOfMemory() const noexcept {
+  for (const nl::Bytes& part : parts) {
+    if (part.failed()) return true;
+  }
   return failures.failed() || heap.failed() || ipvsServices.failed() || ipvsDests.failed() ||
          ipvsConfigs.failed() || ipvsDaemons.failed() || setHeaders.failed() ||
-         setEntries.failed() || links.failed() || linkAddresses.failed();
+         setEntries.failed() || setLines.failed() || links.failed() || linkAddresses.failed();
 }
 
 void Reply::sortFailures() noexcept {

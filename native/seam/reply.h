@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "nl/bytes.h"
 #include "nl/error_reply.h"
@@ -18,7 +19,8 @@ enum Tables : uint32_t {
   kSetHeaders = 1 << 4,
   kSetEntries = 1 << 5,
   kLinks = 1 << 6,
-  kLinkAddresses = 1 << 7
+  kLinkAddresses = 1 << 7,
+  kSetLines = 1 << 8
 };
 
 /// What a run, a dump or a decode found: what NativeReply of src/native/addon.ts is made from.
@@ -28,7 +30,9 @@ struct Reply {
   bool overrun = false;
   int error = 0;
   bool interrupted = false;
-  uint32_t tables = 0;  ///< Tables
+  uint32_t tables = 0;    ///< Tables
+  uint32_t consumed = 0;  ///< of a text: bytes that were read
+  uint32_t lines = 0;     ///< lines in those
   nl::Table<Failure> failures;
   nl::Bytes heap;
   nl::Table<IpvsService> ipvsServices;
@@ -37,8 +41,11 @@ struct Reply {
   nl::Table<IpvsDaemon> ipvsDaemons;
   nl::Table<SetHeader> setHeaders;
   nl::Table<SetEntry> setEntries;
+  nl::Table<SetLine> setLines;
   nl::Table<Link> links;
   nl::Table<LinkAddress> linkAddresses;
+
+  std::vector<nl::Bytes> parts;  ///< of a listing that is not decoded: whole messages in each
 
   /// Note a refusal, with what the extended acknowledgement said.
   void fail(uint32_t index, const nl::ErrorReply& refusal, uint16_t flags = 0) noexcept;

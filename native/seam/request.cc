@@ -190,8 +190,17 @@ Problem misuseOfRun(const Request& request) {
   return "unknown shape";
 }
 
+Problem misuseOfLoad(const Request& request) {
+  if (!request.hasHead) return "a load needs options.head";
+  const uint32_t command = request.head.command;
+  if (command == IPSET_CMD_ADD || command == IPSET_CMD_DEL) return std::nullopt;
+  return "options.head: command " + std::to_string(command) + " cannot be loaded";
+}
+
 Problem misuseOfDump(const Request& request) {
   if (request.records.size() != strideOf(request.shape)) return "a dump takes exactly one record";
+  if (request.inParts && request.shape != Shape::kSetCommand)
+    return "only sets are listed in parts";
   switch (request.shape) {
     case Shape::kIpvsOp:
       return checkDumpCommand<IpvsOp>(request);

@@ -19,6 +19,9 @@ struct Request {
   SetCommand head{};  ///< of a SetEntry run
   bool hasHead = false;
   bool stopOnError = false;
+  nl::Bytes text;        ///< of a load or a parse
+  SetGrammar grammar{};  ///< of the same
+  bool inParts = false;  ///< of a listing: hand it over as it came
 
   template <class Record>
   [[nodiscard]] std::span<const Record> as() const noexcept {
@@ -34,6 +37,7 @@ struct Request {
 /// Checks what memory safety and the conversation with the kernel need: whole records, known
 /// commands, strings inside the heap. Meaning is checked in TypeScript. Returns what is wrong.
 [[nodiscard]] std::optional<std::string> misuseOfRun(const Request& request);
+[[nodiscard]] std::optional<std::string> misuseOfLoad(const Request& request);
 [[nodiscard]] std::optional<std::string> misuseOfDump(const Request& request);
 
 }  // namespace seam

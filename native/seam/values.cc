@@ -81,6 +81,22 @@ napi_value toUint8Array(napi_env env, nl::Bytes bytes) noexcept {
   return array;
 }
 
+namespace {
+
+napi_value toParts(napi_env env, std::vector<nl::Bytes>& parts) noexcept {
+  napi_value array = nullptr;
+  if (napi_create_array_with_length(env, parts.size(), &array) != napi_ok) return nullptr;
+  uint32_t index = 0;
+  for (nl::Bytes& part : parts) {
+    if (napi_set_element(env, array, index++, toUint8Array(env, std::move(part))) != napi_ok) {
+      return nullptr;
+    }
+  }
+  return array;
+}
+
+}  // namespace
+
 napi_value toReply(napi_env env, Reply& reply) noexcept {
   ObjectBuilder object(env);
   object.set("settled", static_cast<double>(reply.settled))
@@ -97,9 +113,15 @@ napi_value toReply(napi_env env, Reply& reply) noexcept {
   table(kIpvsDaemons, "IpvsDaemon", reply.ipvsDaemons.bytes());
   table(kSetHeaders, "SetHeader", reply.setHeaders.bytes());
   table(kSetEntries, "SetEntry", reply.setEntries.bytes());
+  table(kSetLines, "SetLine", reply.setLines.bytes());
+  if ((reply.tables & kSetLines) != 0) {
+    object.set("consumed", static_cast<double>(reply.consumed))
+        .set("lines", static_cast<double>(reply.lines));
+  }
   table(kLinks, "Link", reply.links.bytes());
   table(kLinkAddresses, "LinkAddress", reply.linkAddresses.bytes());
   object.set("heap", toUint8Array(env, std::move(reply.heap)));
+  if (!reply.parts.empty()) object.set("parts", toParts(env, reply.parts));
   return object.value();
 }
 

@@ -8,7 +8,16 @@ import { refusalAt } from './failure.js';
 import { layoutOf, type EntryLayout } from './layout.js';
 import { EntryIterator, EntryList, list } from './listing.js';
 import { checkReply, isExist, refusalError, type Session } from './session.js';
-import type { BulkOptions, BulkResult, Entry, EntryInput, IPSet, SetHeader, SetType } from './types.js';
+import type {
+  BulkInput,
+  BulkOptions,
+  BulkResult,
+  Entry,
+  EntryInput,
+  IPSet,
+  SetHeader,
+  SetType,
+} from './types.js';
 
 type Verb = 'add' | 'delete' | 'has';
 const COMMAND = { add: Cmd.add, delete: Cmd.del, has: Cmd.test } as const;
@@ -53,23 +62,13 @@ export class SetHandle<T extends SetType> implements IPSet<T> {
     return this.#one('has', entry, options);
   }
 
-  addAll(
-    entries: Iterable<EntryInput<T>> | AsyncIterable<EntryInput<T>>,
-    options?: BulkOptions,
-  ): Promise<BulkResult> {
+  addAll(entries: BulkInput<T>, options?: BulkOptions): Promise<BulkResult> {
     return bulk('add', { session: this.#session, name: this.name, layout: this.#layout }, entries, options);
   }
 
-  deleteAll(
-    entries: Iterable<EntryInput<T>> | AsyncIterable<EntryInput<T>>,
-    options?: BulkOptions,
-  ): Promise<BulkResult> {
-    return bulk(
-      'delete',
-      { session: this.#session, name: this.name, layout: this.#layout },
-      entries,
-      options,
-    );
+  deleteAll(entries: BulkInput<T>, options?: BulkOptions): Promise<BulkResult> {
+    const target = { session: this.#session, name: this.name, layout: this.#layout };
+    return bulk('delete', target, entries, options);
   }
 
   entries(options?: CallOptions): AsyncIterable<Entry<T>> {

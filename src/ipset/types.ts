@@ -1,5 +1,5 @@
 import type { Family } from '../net/address.js';
-import type { NetlinkError } from '../errors.js';
+import type { NetlinkError, ValidationError } from '../errors.js';
 import type { CallOptions, ChannelCounters } from '../netlink/types.js';
 
 /** Protocol part of an entry: a name, or `tcp` etc. by IANA number 1–255 (ICMP and protocols without ports are by number). */
@@ -82,18 +82,35 @@ export interface SetHeader<T extends SetType = SetType> {
 
 /** An entry that was refused. */
 export interface EntryFailure {
-  /** Index in the input. */
+  /** Index in the input, from 0; of a text the index of the line. */
   readonly index: number;
+  /** Of a text: the number of the line, from 1. */
+  readonly line?: number;
   /** The entry as text. */
   readonly entry: string;
-  readonly error: NetlinkError;
+  /** A ValidationError when it is malformed, else what the kernel said. */
+  readonly error: NetlinkError | ValidationError;
 }
+
+/**
+ * Entries of a bulk change, or text with one entry a line: a string, bytes in UTF-8, or an iterable, async iterable or stream of pieces
+ * of bytes (files, sockets, `fetch`), cut anywhere. Strings inside an iterable are entries, not text, unless it is a stream with an
+ * encoding. In text, lines end with LF or CR LF; blank lines and comments are passed over: from `#` or `;` on, at the start of a line or
+ * behind white space.
+ */
+export type BulkInput<T extends SetType> =
+  | Iterable<EntryInput<T>>
+  | AsyncIterable<EntryInput<T>>
+  | string
+  | Uint8Array
+  | Iterable<Uint8Array>
+  | AsyncIterable<Uint8Array>;
 
 /** Options of bulk changes. */
 export interface BulkOptions extends CallOptions {
   /** Adding what is there, or deleting what is not, is fine. Default true for bulk calls. */
   readonly exist?: boolean;
-  /** `stop` (default): the first refusal ends the call with an error; what was before it stays. `continue` collects refusals. */
+  /** `stop` (default): the first refusal or malformed entry ends the call with an error; what was before it stays. `continue` collects them. */
   readonly onError?: 'stop' | 'continue';
   /** Called after each chunk with the number of entries settled so far. */
   readonly onProgress?: (settled: number) => void;
@@ -103,7 +120,7 @@ export interface BulkOptions extends CallOptions {
 export interface BulkResult {
   /** Entries that the kernel accepted (with `exist`, those that were there already included). */
   readonly applied: number;
-  /** With `onError: 'continue'`: the refused ones, in order. */
+  /** With `onError: 'continue'`: the refused and malformed ones, in order within each chunk. */
   readonly failures: readonly EntryFailure[];
 }
 
@@ -119,18 +136,14 @@ export interface IPSet<T extends SetType = SetType> {
   /** True when the set matches the entry. */
   has(entry: EntryInput<T>, options?: CallOptions): Promise<boolean>;
   /**
-   * Add many, pipelined, in chunks; never holds the event loop long, so any iterable will do. Not atomic: earlier entries stay.
-   * @throws NetlinkError with `position` and `applied` at the first refusal, unless `onError` is `continue`; ValidationError with
-   * the path `[index]…` for malformed input (entries of earlier chunks stay).
+   * Add many, pipelined, in chunks; never holds the event loop long, so any iterable will do. Text is read on a worker thread. Not
+   * atomic: what stands before a refusal stays.
+   * @throws NetlinkError with `position` and `applied` at the first refusal, ValidationError at the first malformed entry, with the
+   * path `[index]…` or `line 17…`; with `onError: 'continue'` neither: both are in the result. A set that is gone ends the call either way.
    */
-  addAll(
-    entries: Iterable<EntryInput<T>> | AsyncIterable<EntryInput<T>>,
-    options?: BulkOptions,
-  ): Promise<BulkResult>;
-  deleteAll(
-    entries: Iterable<EntryInput<T>> | AsyncIterable<EntryInput<T>>,
-    options?: BulkOptions,
-  ): Promise<BulkResult>;
+  addAll(entries: BulkInput<T>, options?: BulkOptions): Promise<BulkResult>;
+  /** Delete many; as {@link addAll}. */
+  deleteAll(entries: BulkInput<T>, options?: BulkOptions): Promise<BulkResult>;
   /** All entries, in the kernel's order (unstable for hashes), complete whatever the size. */
   entries(options?: CallOptions): AsyncIterable<Entry<T>>;
   /** All entries as canonical text, sorted. */

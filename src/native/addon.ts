@@ -72,6 +72,14 @@ export interface NativeReply {
   readonly IpvsDaemon?: Uint8Array;
   readonly SetHeader?: Uint8Array;
   readonly SetEntry?: Uint8Array;
+  /** Of a load: one for each failure. Of a parse: one for each SetEntry. */
+  readonly SetLine?: Uint8Array;
+  /** Of a load or parse: bytes of the text that were read, up to its end or to the line that is left to the caller. */
+  readonly consumed?: number;
+  /** Of the same: lines in those bytes. */
+  readonly lines?: number;
+  /** Of a listing in parts: what the kernel sent, whole messages in each, for {@link Addon.decode}. Absent when it sent nothing. */
+  readonly parts?: readonly Uint8Array[];
   readonly Link?: Uint8Array;
   readonly LinkAddress?: Uint8Array;
 }
@@ -111,11 +119,28 @@ export interface Addon {
     heap: Uint8Array,
     options: NativeRunOptions,
   ): Promise<NativeReply>;
-  /** Dump: `request` is one IpvsOp, SetCommand or LinkOp record that names what to list. Read to its end natively. */
+  /**
+   * Read lines of text, elements of one set by a SetGrammar record, and add or delete them (`options.head` says which), on a worker
+   * thread. What follows the last line feed is a line too. A line that is not plain (a rare spelling, a name, a mistake) is not judged:
+   * reading stops before it, and `consumed` says where.
+   */
+  load(
+    handle: NativeHandle,
+    text: Uint8Array,
+    grammar: Uint8Array,
+    options: NativeRunOptions,
+  ): Promise<NativeReply>;
+  /** The same reading, into SetEntry records, which are sent nowhere. */
+  parse(text: Uint8Array, grammar: Uint8Array): Promise<NativeReply>;
+  /**
+   * Dump: `request` is one IpvsOp, SetCommand or LinkOp record that names what to list. Read to its end natively. `inParts` (sets
+   * only): the kernel's messages as they came instead of records.
+   */
   dump(
     handle: NativeHandle,
     shape: 'IpvsOp' | 'SetCommand' | 'LinkOp',
     request: Uint8Array,
+    options?: { readonly inParts: boolean },
   ): Promise<NativeReply>;
   counters(handle: NativeHandle): ChannelCounters;
   /**

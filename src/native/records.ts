@@ -336,6 +336,56 @@ export const SetEntry = {
   commentLength: 116,
 } as const;
 
+/** One comma-separated part of an element's text. */
+export const LinePart = {
+  /** an address: ip */
+  lineIp: 1,
+  /** a network: ip, cidr */
+  lineNet: 2,
+  /** tcp:80 */
+  lineProtocolPort: 3,
+  /** an address: ip2 */
+  lineIp2: 4,
+  /** a network: ip2, cidr2 */
+  lineNet2: 5,
+  /** a port without protocol */
+  linePort: 6,
+  lineMac: 7,
+  lineMark: 8,
+  /** eth0, physdev:eth0 */
+  lineInterface: 9,
+  /** of a set */
+  lineName: 10,
+  /** added to a network: /0 is stored too */
+  lineWhole: 0x80,
+} as const;
+
+/** How the elements of one set are written in lines of text. */
+export const SetGrammar = {
+  size: 64,
+  /** EntryParts that every element fills in */
+  parts: 0,
+  /** EntryParts that words behind it may add; entryCadtFlags stands for nomatch */
+  options: 4,
+  /** AF of its addresses */
+  family: 8,
+  /** of kinds */
+  count: 9,
+  /** LinePart, in the order of the text */
+  kinds: 10,
+  /** what every line starts with, such as "add web "; empty: nothing */
+  prefix: 16,
+} as const;
+
+/** Where an element stands in a text. */
+export const SetLine = {
+  size: 8,
+  /** of its line, in bytes */
+  offset: 0,
+  /** of its line, from 0 */
+  number: 4,
+} as const;
+
 /** One rtnetlink request: `command` is RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK, RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR. */
 export const LinkOp = {
   size: 72,

@@ -10,9 +10,13 @@ import type {
   Channel,
   ChannelCounters,
   DumpRequest,
+  ListingReply,
+  LoadRequest,
+  Reply,
   RequestShape,
   RunRequest,
   Subsystem,
+  TextRequest,
 } from './types.js';
 
 /** Where to open a channel: the caller's own network namespace, or the one of a file or descriptor. */
@@ -65,12 +69,27 @@ class NativeChannel implements Channel {
     return this.#call(() => this.#runInChunks(request, options.signal), options.signal);
   }
 
-  dump(request: DumpRequest, options: CallOptions = {}): Promise<NativeReply> {
+  dump(request: DumpRequest, options: CallOptions = {}): Promise<ListingReply> {
     return this.#call(async () => {
-      const reply = await this.#addon.dump(this.#handle, request.shape, request.record);
+      const reply = await (request.inParts === true
+        ? this.#addon.dump(this.#handle, request.shape, request.record, { inParts: true })
+        : this.#addon.dump(this.#handle, request.shape, request.record));
       options.signal?.throwIfAborted();
-      return reply;
+      const { parts, ...rest } = reply;
+      return parts === undefined ? rest : { ...rest, parts: this.#decoded([...parts]) };
     }, options.signal);
+  }
+
+  load(request: LoadRequest, options: CallOptions = {}): Promise<Reply> {
+    const { text, grammar, head, stopOnError = false } = request;
+    return this.#call(
+      () => this.#addon.load(this.#handle, text, grammar, { stopOnError, head }),
+      options.signal,
+    );
+  }
+
+  parse({ text, grammar }: TextRequest): Promise<Reply> {
+    return this.#addon.parse(text, grammar);
   }
 
   counters(): ChannelCounters {
@@ -80,6 +99,14 @@ class NativeChannel implements Channel {
   close(): Promise<void> {
     this.#closing ??= this.#queue.drained().then(() => this.#addon.close(this.#handle));
     return this.#closing;
+  }
+
+  /** A part is let go of before the next one is decoded. */
+  *#decoded(parts: Uint8Array[]): Generator<Reply, undefined> {
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      yield this.#addon.decode(this.subsystem, part);
+    }
+    return undefined;
   }
 
   #call<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -112,15 +112,13 @@ describe('a bulk load', () => {
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
   });
 
-  it('gives malformed input its index; earlier chunks stay, the chunk it is in is not sent', async () => {
+  it('gives malformed input its index and counts what was before it, which stays', async () => {
     const { web } = await set();
     const entries = [...endpoints(5000), '10.0.0.1,tcp:99999', ...endpoints(10)];
     const err = await rejection(web.addAll(entries));
     expect(err).toBeInstanceOf(ValidationError);
-    expect(err).toMatchObject({ path: '[5000]', received: '10.0.0.1,tcp:99999' });
-    const size = await web.size();
-    expect(size).toBeGreaterThan(0);
-    expect(size).toBeLessThan(5000);
+    expect(err).toMatchObject({ path: '[5000]', received: '10.0.0.1,tcp:99999', applied: 5000 });
+    expect(await web.size()).toBe(5000);
     const object = await rejection(
       web.addAll([
         { ip: '10.0.0.1', port: 1 },
@@ -128,6 +126,18 @@ describe('a bulk load', () => {
       ]),
     );
     expect(object).toMatchObject({ path: '[1].ip' });
+  });
+
+  it('reports malformed entries beside refused ones when it goes on, in order', async () => {
+    const { web } = await set(1010);
+    const input = ['first', ...endpoints(1005), { ip: 'x', port: 1 }, ...endpoints(10, 2000), 'last'];
+    const { applied, failures } = await web.addAll(input, { onError: 'continue' });
+    expect(applied).toBe(1010);
+    expect(failures.map(({ index }) => index)).toEqual([0, 1006, 1012, 1013, 1014, 1015, 1016, 1017]);
+    expect(failures[0]).toMatchObject({ entry: 'first', error: { path: '[0]' } });
+    expect(failures[1]).toMatchObject({ entry: '{"ip":"x","port":1}', error: { path: '[1006].ip' } });
+    expect(failures[2]?.error).toBeInstanceOf(SetFullError);
+    expect(failures[2]?.entry).toBe('10.0.7.213,tcp:2005');
   });
 
   it('prefers the refusal of an earlier chunk over malformed input after it', async () => {
@@ -176,12 +186,11 @@ describe('a bulk load', () => {
     );
   });
 
-  it('refuses one text, which would be read letter by letter', async () => {
+  it('refuses what is neither entries nor text', async () => {
     const { web } = await set();
-    // @ts-expect-error a string is an iterable of strings only to the language
+    // @ts-expect-error a number is no input
     const err = await rejection(web.addAll(7));
     expect(err).toMatchObject({ path: 'entries' });
-    expect(await rejection(web.addAll('10.0.0.1,tcp:80'))).toMatchObject({ path: 'entries' });
   });
 
   it('ends at once when the set is gone, also when it would go on', async () => {

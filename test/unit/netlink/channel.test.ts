@@ -51,6 +51,8 @@ function fakeAddon(answer: (records: Uint8Array, call: number) => NativeReply): 
       calls.push({ what: 'dump', records });
       return exclusive(() => answer(records, calls.length - 1));
     },
+    load: nothing,
+    parse: nothing,
     counters: nothing,
     encode: nothing,
     decode: nothing,
