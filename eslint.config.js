@@ -30,6 +30,18 @@ const mayImport = {
     'plan',
     'kernel/types.ts',
   ],
+  proxier: [
+    'errors.ts',
+    'net',
+    'ipvs',
+    'ipset',
+    'link',
+    'rules',
+    'netlink/types.ts',
+    'plan',
+    'proxy',
+    'kernel/types.ts',
+  ],
   cli: [
     'errors.ts',
     'net',
@@ -41,6 +53,7 @@ const mayImport = {
     'kernel',
     'plan',
     'proxy',
+    'proxier',
     'index.ts',
   ],
 };

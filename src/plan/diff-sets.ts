@@ -1,4 +1,4 @@
-import type { SetSnapshot } from '../ipset/types.js';
+import type { ObservedSet } from './observe.js';
 import type { Conflict, DesiredSet, FamilyScope, Operation, SetFacts } from './types.js';
 
 /** Changes of sets, in the groups in which they are ordered. */
@@ -29,7 +29,7 @@ function describe(set: { type: string; family?: string; range?: readonly [number
 }
 
 /** A listed set as it would have to be created again. */
-function factsOf({ header, entries }: SetSnapshot): SetFacts {
+function factsOf({ header, entries }: ObservedSet): SetFacts {
   const { type, family, range, maxElements } = header;
   return {
     type,
@@ -46,7 +46,7 @@ function factsOf({ header, entries }: SetSnapshot): SetFacts {
 export function diffSets(
   scope: FamilyScope,
   wanted: readonly DesiredSet[],
-  observed: ReadonlyMap<string, SetSnapshot>,
+  observed: ReadonlyMap<string, ObservedSet>,
 ): SetChanges {
   const changes: SetChanges = {
     creations: [],

@@ -1,22 +1,30 @@
 import { isUnsupported } from '../errors.js';
-import type { SetSnapshot } from '../ipset/types.js';
+import type { SetHeader, SetSnapshot } from '../ipset/types.js';
 import type { IpvsTimeouts, VirtualServer } from '../ipvs/types.js';
 import type { Kernel } from '../kernel/types.js';
-import type { LinkState } from '../link/types.js';
+import type { LinkAddressState, LinkState } from '../link/types.js';
 import type { Family } from '../net/address.js';
 import type { CallOptions } from '../netlink/types.js';
 import type { RuleSet } from '../rules/types.js';
 import type { DesiredState, OwnershipScope } from './types.js';
+
+/** A set that exists. */
+export interface ObservedSet {
+  readonly header: Pick<SetHeader, 'name' | 'type' | 'family' | 'range' | 'maxElements'>;
+  readonly entries: readonly string[];
+}
 
 /** What a network namespace holds, as far as a scope looks at it. */
 export interface Observed {
   /** All of the scope's families, strangers' included: a plan has to know them to leave them alone. */
   readonly virtualServers: readonly VirtualServer[];
   /** Sets of the scope that exist, the records included, by name. */
-  readonly sets: ReadonlyMap<string, SetSnapshot>;
+  readonly sets: ReadonlyMap<string, ObservedSet>;
   readonly interface: LinkState | undefined;
-  /** Addresses of the scope's interface, without IPv6 link-local ones. */
+  /** Host addresses (/32, /128) of the scope's interface. */
   readonly addresses: readonly { readonly family: Family; readonly address: string }[];
+  /** Other addresses of the scope's interface, with their prefix lengths, but for the kernel's own link-local ones: a stranger's. */
+  readonly foreignAddresses?: readonly string[];
   readonly rules: readonly RuleSet[];
   /** Values of the sysctls that were asked for. */
   readonly sysctls: ReadonlyMap<string, string | undefined>;
@@ -71,12 +79,18 @@ export async function observe(
     virtualServers: servers.filter(({ family }) => families.has(family)),
     sets: new Map(sets.filter(({ header }) => names.has(header.name)).map((s) => [s.header.name, s])),
     interface: link,
-    addresses: addresses.filter(({ family, scope: s }) => !(family === 'inet6' && s === 'link')),
+    addresses: addresses.filter(isHostAddress),
+    foreignAddresses: addresses
+      .filter((a) => !isHostAddress(a) && !(a.family === 'inet6' && a.scope === 'link'))
+      .map(({ address, prefix }) => `${address}/${prefix}`),
     rules,
     sysctls: new Map(sysctls),
     ...(timeouts === undefined ? {} : { timeouts }),
   };
 }
+
+const HOST_PREFIX: Readonly<Record<Family, number>> = { inet: 32, inet6: 128 };
+const isHostAddress = ({ family, prefix }: LinkAddressState): boolean => prefix === HOST_PREFIX[family];
 
 /** Whether any timeout is to be set at all; 0 means "as it is". */
 export function hasTimeouts(timeouts: Partial<IpvsTimeouts> | undefined): boolean {

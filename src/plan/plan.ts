@@ -245,8 +245,15 @@ export function plan(
     if (link === undefined) addInterface.push({ op: 'addInterface', interface: scope.interface });
   } else if (link !== undefined) {
     const families = scope.families.map(({ family }) => family);
+    const foreign = observed.foreignAddresses ?? [];
+    if (foreign.length > 0)
+      conflicts.push({
+        object: `interface ${scope.interface}`,
+        reason: `it has addresses that are not ours: ${foreign.join(', ')}`,
+        remedy: 'move them elsewhere; the interface stays until then',
+      });
     // Another family's proxier may still use it.
-    if (observed.addresses.every(({ family }) => families.includes(family)))
+    else if (observed.addresses.every(({ family }) => families.includes(family)))
       removeInterface.push({ op: 'removeInterface', interface: scope.interface });
   }
 

@@ -18,6 +18,8 @@ export interface MortalKernel {
   readonly kernel: Kernel;
   /** It has died. */
   readonly dead: boolean;
+  /** From now on it has this many lives. */
+  dieAfter(lives: number): void;
 }
 
 /**
@@ -87,6 +89,9 @@ export function mortalKernel(fake: FakeKernel, lives: number): MortalKernel {
     kernel,
     get dead() {
       return dead;
+    },
+    dieAfter: (lives) => {
+      left = lives;
     },
   };
 }

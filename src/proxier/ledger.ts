@@ -1,0 +1,146 @@
+import type { VirtualServer, VirtualServerSpec, VirtualServerUrl } from '../ipvs/types.js';
+import type { LinkState } from '../link/types.js';
+import type { Family } from '../net/address.js';
+import { parseUrl, recordEntry } from '../plan/canonical.js';
+import type { Observed, ObservedSet } from '../plan/index.js';
+import type {
+  ApplyReport,
+  DesiredSet,
+  DesiredState,
+  FamilyScope,
+  FamilyState,
+  OwnershipScope,
+} from '../plan/types.js';
+import type { RuleSet } from '../rules/types.js';
+import type { FamilyChange, MergedState } from './merged.js';
+
+/** What a plan is made from. */
+export interface PlanInput {
+  readonly desired: DesiredState;
+  readonly observed: Observed;
+}
+
+/**
+ * What is known about the kernel from the last full comparison and from everything that was done since. Only what a small plan cannot
+ * cheaply ask again: which sets there are, which virtual servers are on record, the rules, the interface. Virtual servers are always
+ * read.
+ */
+export class Ledger {
+  readonly #scope: OwnershipScope;
+  readonly #sets = new Map<string, ObservedSet['header']>();
+  /** Entries by record. */
+  readonly #records = new Map<string, Set<string>>();
+  readonly #rules = new Map<Family, RuleSet>();
+  #interface: LinkState | undefined;
+
+  constructor(scope: OwnershipScope, observed: Observed) {
+    this.#scope = scope;
+    for (const { header } of observed.sets.values()) this.#sets.set(header.name, header);
+    for (const { record } of scope.families)
+      this.#records.set(record, new Set(observed.sets.get(record)?.entries));
+    for (const rules of observed.rules) this.#rules.set(rules.family, rules);
+    this.#interface = observed.interface;
+  }
+
+  /** Whether a virtual server is on record as ours. */
+  owns(family: Family, url: VirtualServerUrl): boolean {
+    const record = this.#familyScope(family)?.record;
+    return record !== undefined && this.#records.get(record)?.has(recordEntry(parseUrl(url))) === true;
+  }
+
+  /** Learn from what was done to reach `desired`. */
+  note({ results }: ApplyReport, desired: DesiredState): void {
+    const broken = new Set<Family>();
+    for (const { operation, status } of results) {
+      if (status !== 'done') {
+        if (operation.op === 'applyRules') broken.add(operation.family);
+        continue;
+      }
+      switch (operation.op) {
+        case 'createSet': {
+          const { set: name, type, options } = operation;
+          this.#sets.set(name, { name, type, ...options });
+          break;
+        }
+        case 'destroySet':
+          this.#sets.delete(operation.set);
+          break;
+        case 'addEntry':
+          this.#records.get(operation.set)?.add(operation.entry);
+          break;
+        case 'deleteEntry':
+          this.#records.get(operation.set)?.delete(operation.entry);
+          break;
+        case 'addInterface':
+          this.#interface = { index: 0, name: operation.interface, kind: 'dummy', up: false };
+          break;
+        default:
+          break;
+      }
+    }
+    for (const { family, rules } of desired.families) if (!broken.has(family)) this.#rules.set(family, rules);
+  }
+
+  /**
+   * A plan's input that holds nothing but a change: its virtual servers as they were just read, its entries and addresses, and the
+   * rules when they are to be others from now on.
+   */
+  inputFor(
+    changes: readonly FamilyChange[],
+    merged: MergedState,
+    servers: readonly VirtualServer[],
+  ): PlanInput {
+    const sets = new Map<string, ObservedSet>();
+    const addresses: { family: Family; address: string }[] = [];
+    const families = changes.map((change): FamilyState => {
+      const { family, urls, addedEntries, removedEntries } = change;
+      const shape = merged.frame().families.find((f) => f.family === family);
+      if (shape === undefined) throw new Error(`no ${family} in the frame`);
+      const touched = new Set([...addedEntries.keys(), ...removedEntries.keys()]);
+      const wanted: DesiredSet[] = [];
+      for (const set of shape.sets) {
+        if (touched.has(set.name)) wanted.push({ ...set, entries: addedEntries.get(set.name) ?? [] });
+      }
+      for (const name of touched) {
+        const header = this.#sets.get(name);
+        if (header !== undefined) sets.set(name, { header, entries: removedEntries.get(name) ?? [] });
+      }
+      this.#addRecord(family, urls, sets);
+      for (const address of change.removedAddresses) addresses.push({ family, address });
+      return {
+        family,
+        virtualServers: [...urls]
+          .map((url) => merged.server(url, family))
+          .filter((spec): spec is VirtualServerSpec => spec !== undefined),
+        sets: wanted,
+        rules: shape.rules,
+        boundAddresses: change.addedAddresses,
+      };
+    });
+    return {
+      desired: { families, interface: true, sysctls: [] },
+      observed: {
+        virtualServers: servers,
+        sets,
+        interface: this.#interface,
+        addresses,
+        rules: [...this.#rules.values()],
+        sysctls: new Map(),
+      },
+    };
+  }
+
+  /** The family's record, as far as it is about these virtual servers. */
+  #addRecord(family: Family, urls: Iterable<VirtualServerUrl>, sets: Map<string, ObservedSet>): void {
+    const record = this.#familyScope(family)?.record;
+    const header = record === undefined ? undefined : this.#sets.get(record);
+    if (record === undefined || header === undefined) return;
+    const known = this.#records.get(record);
+    const entries = [...urls].map((url) => recordEntry(parseUrl(url))).filter((entry) => known?.has(entry));
+    sets.set(record, { header, entries });
+  }
+
+  #familyScope(family: Family): FamilyScope | undefined {
+    return this.#scope.families.find((scope) => scope.family === family);
+  }
+}

@@ -1,0 +1,317 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { VirtualServerSpec, VirtualServerUrl } from '../ipvs/types.js';
+import type { Family } from '../net/address.js';
+import type { DesiredSet, DesiredState, FamilyState } from '../plan/types.js';
+import type { ProxyConfig } from '../proxy/config.js';
+import { desired, type KubeState, type Skipped } from '../proxy/desired.js';
+import type { Service } from '../proxy/model.js';
+import { KUBE_INTERFACE, type NodeFacts } from '../proxy/node.js';
+import type { ObjectStore } from './store.js';
+
+/**
+ * Services that want the same address and port have to be looked at together, since the first of them gets it. Most groups have one
+ * member.
+ */
+interface Group {
+  readonly members: ReadonlySet<string>;
+  readonly state: KubeState;
+}
+
+/** What a change comes to in one family: only what was not there before, and what is not there any more. */
+export interface FamilyChange {
+  readonly family: Family;
+  /** Virtual servers of the Services that were looked at, before or after. */
+  readonly urls: ReadonlySet<VirtualServerUrl>;
+  /** By name of the set. */
+  readonly addedEntries: ReadonlyMap<string, readonly string[]>;
+  readonly removedEntries: ReadonlyMap<string, readonly string[]>;
+  readonly addedAddresses: readonly string[];
+  readonly removedAddresses: readonly string[];
+}
+
+/** Things that several Services can want: how many do, and which were there when the change began. */
+class Counted {
+  readonly #counts = new Map<string, number>();
+  #touched = new Map<string, boolean>();
+
+  get keys(): Iterable<string> {
+    return this.#counts.keys();
+  }
+
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  count(key: string, by: 1 | -1): void {
+    const before = this.#counts.get(key) ?? 0;
+    if (!this.#touched.has(key)) this.#touched.set(key, before > 0);
+    if (before + by > 0) this.#counts.set(key, before + by);
+    else this.#counts.delete(key);
+  }
+
+  /** What came and went since the last call. */
+  takeChange(): { readonly added: readonly string[]; readonly removed: readonly string[] } {
+    const added: string[] = [];
+    const removed: string[] = [];
+    for (const [key, was] of this.#touched) {
+      const is = this.#counts.has(key);
+      if (is !== was) (is ? added : removed).push(key);
+    }
+    this.#touched = new Map();
+    return { added, removed };
+  }
+}
+
+/** One family of all Services together. */
+class FamilySum {
+  readonly family: Family;
+  readonly servers = new Map<VirtualServerUrl, VirtualServerSpec>();
+  readonly bound = new Counted();
+  readonly entries = new Map<string, Counted>();
+  #urls = new Set<VirtualServerUrl>();
+
+  constructor(family: Family) {
+    this.family = family;
+  }
+
+  count(state: FamilyState, by: 1 | -1): void {
+    for (const spec of state.virtualServers) {
+      this.#urls.add(spec.url);
+      if (by === 1) this.servers.set(spec.url, spec);
+      else this.servers.delete(spec.url);
+    }
+    for (const set of state.sets) {
+      if (set.entries.length === 0) continue;
+      let counted = this.entries.get(set.name);
+      if (counted === undefined) this.entries.set(set.name, (counted = new Counted()));
+      for (const entry of set.entries) counted.count(entry, by);
+    }
+    for (const address of state.boundAddresses) this.bound.count(address, by);
+  }
+
+  takeChange(): FamilyChange {
+    const addedEntries = new Map<string, readonly string[]>();
+    const removedEntries = new Map<string, readonly string[]>();
+    for (const [name, counted] of this.entries) {
+      const { added, removed } = counted.takeChange();
+      if (added.length > 0) addedEntries.set(name, added);
+      if (removed.length > 0) removedEntries.set(name, removed);
+    }
+    const addresses = this.bound.takeChange();
+    const urls = this.#urls;
+    this.#urls = new Set();
+    return {
+      family: this.family,
+      urls,
+      addedEntries,
+      removedEntries,
+      addedAddresses: addresses.added,
+      removedAddresses: addresses.removed,
+    };
+  }
+}
+
+/**
+ * The desired state of all Services, kept up to date Service by Service: what one of them wants is computed from it and its slices alone, and
+ * summed up. The sum is what `desired()` computes from everything.
+ */
+export class MergedState {
+  readonly #config: ProxyConfig;
+  readonly #store: ObjectStore;
+  #node: NodeFacts;
+  readonly #groups = new Map<string, Group>();
+  /** Who wants an address and port, whether or not he gets it. */
+  readonly #claims = new Map<VirtualServerUrl, Set<string>>();
+  readonly #claimed = new Map<string, readonly VirtualServerUrl[]>();
+  /** Services computed as if each were alone, during an update: for most of them that is all. */
+  readonly #alone = new Map<string, KubeState>();
+  readonly #families: readonly FamilySum[];
+  #frame: { readonly key: string; readonly state: KubeState } | undefined;
+  #computed = 0;
+
+  constructor(store: ObjectStore, node: NodeFacts, config: ProxyConfig) {
+    this.#store = store;
+    this.#config = config;
+    this.#node = withoutOurs(node);
+    this.#families = config.families.map((family) => new FamilySum(family));
+  }
+
+  /** How many Services have been computed so far, each time it was necessary counted. */
+  get computed(): number {
+    return this.#computed;
+  }
+
+  get node(): NodeFacts {
+    return this.#node;
+  }
+
+  /** Facts about the node that Services are computed with from now on. True: they differ, and all Services have to be updated. */
+  setNode(node: NodeFacts): boolean {
+    const facts = withoutOurs(node);
+    if (isDeepStrictEqual(facts, this.#node)) return false;
+    this.#node = facts;
+    this.#frame = undefined;
+    return true;
+  }
+
+  /** Compute these Services again, and those that want the same addresses. Answers what came and went by that. */
+  update(names: Iterable<string>): readonly FamilyChange[] {
+    const affected = new Set<string>();
+    for (const name of names) {
+      for (const member of this.#groups.get(name)?.members ?? [name]) affected.add(member);
+      this.#claim(name);
+      for (const url of this.#claimed.get(name) ?? [])
+        for (const rival of this.#claims.get(url) ?? [])
+          for (const member of this.#groups.get(rival)?.members ?? [rival]) affected.add(member);
+    }
+    for (const group of new Set([...affected].map((name) => this.#groups.get(name)))) {
+      if (group === undefined) continue;
+      this.#count(group.state, -1);
+      for (const member of group.members) this.#groups.delete(member);
+    }
+    for (const name of affected) {
+      if (this.#groups.has(name) || this.#store.service(name) === undefined) continue;
+      const group = this.#compute(this.#rivals(name));
+      for (const member of group.members) this.#groups.set(member, group);
+      this.#count(group.state, 1);
+    }
+    this.#alone.clear();
+    return this.#families.map((sum) => sum.takeChange());
+  }
+
+  /** The wanted virtual server at an address and port. */
+  server(url: VirtualServerUrl, family?: Family): VirtualServerSpec | undefined {
+    for (const sum of this.#families) {
+      const found = family === undefined || sum.family === family ? sum.servers.get(url) : undefined;
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Services that want an address and port. */
+  claimants(url: VirtualServerUrl): readonly string[] {
+    return [...(this.#claims.get(url) ?? [])];
+  }
+
+  /** Everything but virtual servers, entries and addresses: rules, which sets there are, settings. */
+  frame(): KubeState {
+    // Rules depend on which sets have entries. One Service for each of those sets says as much as all of them.
+    const missing = new Set<string>();
+    for (const { entries } of this.#families)
+      for (const [name, counted] of entries) if (counted.size > 0) missing.add(name);
+    const key = [...missing].sort().join(' ');
+    if (this.#frame?.key !== key) {
+      const examples = new Set<string>();
+      for (const { members, state } of this.#groups.values()) {
+        if (missing.size === 0) break;
+        for (const { sets } of state.families)
+          for (const { name, entries } of sets)
+            if (entries.length > 0 && missing.delete(name))
+              for (const member of members) examples.add(member);
+      }
+      this.#frame = { key, state: this.#desired(examples) };
+    }
+    return this.#frame.state;
+  }
+
+  /** All of it. */
+  state(): DesiredState {
+    const frame = this.frame();
+    return {
+      ...frame,
+      families: this.#families.map(({ family, servers, entries, bound }): FamilyState => {
+        const shape = frame.families.find((f) => f.family === family);
+        if (shape === undefined) throw new Error(`no ${family} in the frame`);
+        return {
+          family,
+          virtualServers: [...servers.values()],
+          sets: shape.sets.map((set) => ({ ...set, entries: [...(entries.get(set.name)?.keys ?? [])] })),
+          rules: shape.rules,
+          boundAddresses: [...bound.keys],
+        };
+      }),
+    };
+  }
+
+  /** A wanted set without entries; undefined when there is to be no such set. */
+  setShape(family: Family, name: string): DesiredSet | undefined {
+    return this.frame()
+      .families.find((f) => f.family === family)
+      ?.sets.find((set) => set.name === name);
+  }
+
+  /** What is not programmed, and why. */
+  skipped(): Skipped[] {
+    return [...new Set(this.#groups.values())].flatMap(({ state }) =>
+      state.families.flatMap(({ skipped }) => skipped),
+    );
+  }
+
+  /** Health check node ports of one Service, if it is to have one. */
+  healthCheckNodePort(name: string): number | undefined {
+    for (const family of this.#groups.get(name)?.state.families ?? []) {
+      const port = family.healthCheckNodePorts[name];
+      if (port !== undefined) return port;
+    }
+    return undefined;
+  }
+
+  /** Learn which addresses and ports a Service wants, as if it were alone. */
+  #claim(name: string): void {
+    for (const url of this.#claimed.get(name) ?? []) {
+      const claimants = this.#claims.get(url);
+      claimants?.delete(name);
+      if (claimants?.size === 0) this.#claims.delete(url);
+    }
+    this.#claimed.delete(name);
+    this.#alone.delete(name);
+    if (this.#store.service(name) === undefined) return;
+    const state = this.#desired([name]);
+    this.#alone.set(name, state);
+    const urls = state.families.flatMap(({ virtualServers }) => virtualServers.map(({ url }) => url));
+    this.#claimed.set(name, urls);
+    for (const url of urls) {
+      const claimants = this.#claims.get(url);
+      if (claimants === undefined) this.#claims.set(url, new Set([name]));
+      else claimants.add(name);
+    }
+  }
+
+  /** The Service, those that want an address of it, those that want an address of those, and so on. */
+  #rivals(name: string): ReadonlySet<string> {
+    const members = new Set([name]);
+    for (const member of members)
+      for (const url of this.#claimed.get(member) ?? [])
+        for (const rival of this.#claims.get(url) ?? []) members.add(rival);
+    return members;
+  }
+
+  #compute(members: ReadonlySet<string>): Group {
+    this.#computed += members.size;
+    const [first = ''] = members;
+    const alone = members.size === 1 ? this.#alone.get(first) : undefined;
+    return { members, state: alone ?? this.#desired(members) };
+  }
+
+  #desired(names: Iterable<string>): KubeState {
+    const services: Service[] = [];
+    const slices = [];
+    for (const name of names) {
+      const service = this.#store.service(name);
+      if (service === undefined) continue;
+      services.push(service);
+      slices.push(...this.#store.slicesOf(name));
+    }
+    return desired(services, slices, this.#node, this.#config);
+  }
+
+  #count(state: KubeState, by: 1 | -1): void {
+    for (const family of state.families)
+      this.#families.find((sum) => sum.family === family.family)?.count(family, by);
+  }
+}
+
+/** Our own interface says nothing about the node, and has an address for every Service. */
+function withoutOurs(node: NodeFacts): NodeFacts {
+  return { ...node, interfaces: node.interfaces.filter(({ name }) => name !== KUBE_INTERFACE) };
+}

@@ -1,0 +1,387 @@
+import { ValidationError } from '../errors.js';
+import type { VirtualServer } from '../ipvs/types.js';
+import type { Kernel } from '../kernel/types.js';
+import type { CallOptions } from '../netlink/types.js';
+import { apply, nothing, observe, type Observed, plan, type Plan } from '../plan/index.js';
+import type { ApplyReport, Conflict, DesiredState, OwnershipScope } from '../plan/types.js';
+import type { ProxyConfig } from '../proxy/config.js';
+import type { EndpointSlice, Service } from '../proxy/model.js';
+import type { NodeFacts } from '../proxy/node.js';
+import { kubeScope } from '../proxy/scope.js';
+import { DrainPolicy } from './drain.js';
+import { Ledger } from './ledger.js';
+import { type FamilyChange, MergedState } from './merged.js';
+import { type ObjectRef, ObjectStore } from './store.js';
+import type { Examined, ProxierHooks, ProxierOptions, ProxierStatus, SyncReport } from './types.js';
+import { Wakeup } from './wakeup.js';
+
+/** With more Services than this share changed, comparing everything is cheaper than asking for them one by one. */
+const FULL_ABOVE = { share: 0.25, services: 64 };
+
+interface Settings {
+  readonly syncPeriod: number;
+  readonly minSyncPeriod: number;
+  readonly drainInterval: number;
+  readonly retryDelay: number;
+  readonly adopt: boolean;
+  readonly hooks: ProxierHooks;
+}
+
+function settingsOf(options: ProxierOptions): Settings {
+  const at = (
+    name: 'syncPeriod' | 'minSyncPeriod' | 'drainInterval' | 'retryDelay',
+    normal: number,
+    least: number,
+  ): number => {
+    const value = options[name] ?? normal;
+    if (!Number.isFinite(value) || value < least || value > 0x7fffffff)
+      throw new ValidationError(name, `milliseconds, at least ${least}`, value);
+    return value;
+  };
+  const syncPeriod = at('syncPeriod', 30_000, 1);
+  const minSyncPeriod = at('minSyncPeriod', 0, 0);
+  if (minSyncPeriod > syncPeriod)
+    throw new ValidationError('minSyncPeriod', `at most syncPeriod, ${syncPeriod}`, minSyncPeriod);
+  return {
+    syncPeriod,
+    minSyncPeriod,
+    drainInterval: at('drainInterval', 15_000, 1),
+    retryDelay: at('retryDelay', 1000, 1),
+    adopt: options.adopt ?? false,
+    hooks: options.hooks ?? {},
+  };
+}
+
+function drainTimeoutOf({ drainTimeout = 900_000 }: ProxierOptions): number {
+  if (Number.isNaN(drainTimeout) || drainTimeout < 0)
+    throw new ValidationError('drainTimeout', 'milliseconds, 0 or more', drainTimeout);
+  return drainTimeout;
+}
+
+/** What a sync came to before it is reported. */
+interface Work {
+  readonly plan: Plan;
+  readonly apply: ApplyReport;
+  readonly servers: readonly VirtualServer[];
+}
+
+/** The first thing that went wrong with an apply; what was skipped follows from something else. */
+function firstError({ results }: ApplyReport): Error | undefined {
+  for (const { status, error } of results) {
+    if (status === 'failed') return error ?? new Error('an operation failed');
+    if (status === 'unknown') return error ?? new Error('the kernel dropped the answer to an operation');
+  }
+  const skipped = results.find(({ status }) => status === 'skipped');
+  return skipped === undefined
+    ? undefined
+    : new Error(`not everything was tried: ${skipped.reason ?? 'stopped'}`);
+}
+
+/**
+ * Keeps a node programmed for the Services and EndpointSlices that it is told about. A change costs what changed: its Services are computed,
+ * their virtual servers read, and only their operations issued. Everything is compared with the kernel when it starts, every `syncPeriod`, and
+ * after a failure.
+ *
+ * Give it all objects by {@link replace} once, then each change as it comes; {@link run} does the rest. Changes that are made without
+ * waiting in between are programmed together.
+ */
+export class Proxier {
+  readonly #kernel: Kernel;
+  readonly #scope: OwnershipScope;
+  readonly #settings: Settings;
+  readonly #askNode: ProxierOptions['node'];
+  readonly #store = new ObjectStore();
+  readonly #config: ProxyConfig;
+  readonly #drain: DrainPolicy;
+  readonly #wakeup = new Wakeup();
+  #merged: MergedState | undefined;
+  #ledger: Ledger | undefined;
+  /** All objects have been seen once. */
+  #primed = false;
+  /** Syncs run one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #lastStart = -Infinity;
+  #lastFull = -Infinity;
+  #lastSuccess: number | undefined;
+  #nextDrain = Infinity;
+  /** When the oldest change that is not programmed yet came. */
+  #pendingSince: number | undefined;
+  #failures = 0;
+  /** When everything is compared again after a failure. */
+  #retryAt = Infinity;
+  #error: Error | undefined;
+  #conflicts: readonly Conflict[] = [];
+
+  /**
+   * Nothing is read or written yet.
+   * @param config From `proxyConfig()`.
+   * @throws ValidationError for times that make no sense.
+   */
+  constructor(kernel: Kernel, config: ProxyConfig, options: ProxierOptions) {
+    this.#kernel = kernel;
+    this.#config = config;
+    this.#scope = kubeScope(config);
+    this.#settings = settingsOf(options);
+    this.#askNode = options.node;
+    this.#drain = new DrainPolicy(drainTimeoutOf(options));
+  }
+
+  /** Add a Service, or change it. */
+  upsertService(service: Service): void {
+    this.#store.upsertService(service);
+    this.#changed();
+  }
+
+  /** Remove a Service; unknown ones are fine. */
+  removeService(ref: ObjectRef): void {
+    if (this.#store.removeService(ref)) this.#changed();
+  }
+
+  /** Add an EndpointSlice, or change it. */
+  upsertSlice(slice: EndpointSlice): void {
+    this.#store.upsertSlice(slice);
+    this.#changed();
+  }
+
+  /** Remove an EndpointSlice; unknown ones are fine. */
+  removeSlice(ref: ObjectRef): void {
+    if (this.#store.removeSlice(ref)) this.#changed();
+  }
+
+  /**
+   * These are all objects there are; what is not among them goes. Nothing is programmed before this was called once: an incomplete list would
+   * take services away that work.
+   */
+  replace(services: Iterable<Service>, slices: Iterable<EndpointSlice>): void {
+    this.#store.replace(services, slices);
+    this.#primed = true;
+    this.#changed();
+  }
+
+  /** How it is doing. */
+  get status(): ProxierStatus {
+    const { services, slices, dirty } = this.#store;
+    const state = this.#failures > 0 ? 'degraded' : this.#lastSuccess === undefined ? 'waiting' : 'healthy';
+    return {
+      state,
+      failures: this.#failures,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+      ...(this.#lastSuccess === undefined ? {} : { lastSuccess: this.#lastSuccess }),
+      pending: dirty,
+      services,
+      endpointSlices: slices,
+      draining: this.#drain.servers,
+      conflicts: this.#conflicts,
+      skipped: this.#merged?.skipped() ?? [],
+    };
+  }
+
+  /** Whether no change has waited longer than twice `syncPeriod` to be programmed: what health checks of the node ask. */
+  get isHealthy(): boolean {
+    return (
+      this.#pendingSince === undefined || Date.now() - this.#pendingSince < 2 * this.#settings.syncPeriod
+    );
+  }
+
+  /**
+   * Program what has changed, now. Waits for a sync that is under way. Resolves also when it failed; the report says so.
+   * @param options `full`: compare everything. It is compared anyway when it never was, when that is due, or when a retry is.
+   * @throws when {@link replace} was never called; the signal's reason when it is aborted before anything began.
+   */
+  sync(options: CallOptions & { readonly full?: boolean } = {}): Promise<SyncReport> {
+    const next = this.#last.then(() => this.#sync(options));
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+
+  /**
+   * Sync whenever something changes, when everything is due to be compared, when draining servers are, and again after failures. Resolves when
+   * the signal is aborted, after the operation under way; call it once.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const delay = this.#dueIn(Date.now());
+      if (delay > 0) {
+        await this.#wakeup.wait(delay, signal);
+        continue;
+      }
+      await this.sync({ signal }).catch((err: unknown) => {
+        if (!signal.aborted) throw err;
+      });
+    }
+    await this.#last;
+  }
+
+  /**
+   * Take everything away that is ours, and nothing else. Call it when `run` has ended. What could not be removed is in the report, and in its
+   * conflicts when it belongs to others.
+   */
+  async cleanup(options: CallOptions = {}): Promise<ApplyReport> {
+    this.#ledger = undefined;
+    this.#drain.note([]);
+    const steps = plan(nothing(), await observe(this.#kernel, this.#scope, undefined, options), this.#scope);
+    return apply(this.#kernel, steps, options);
+  }
+
+  #changed(): void {
+    this.#pendingSince ??= Date.now();
+    this.#wakeup.wake();
+  }
+
+  /** Milliseconds until there is something to do. */
+  #dueIn(now: number): number {
+    if (!this.#primed) return Infinity;
+    const { syncPeriod, minSyncPeriod } = this.#settings;
+    const full = Math.min(this.#retryAt, this.#lastFull + syncPeriod);
+    const changes = this.#store.dirty > 0 ? this.#lastStart + minSyncPeriod : Infinity;
+    return Math.min(full, changes, this.#nextDrain) - now;
+  }
+
+  async #sync({ full = false, signal }: CallOptions & { readonly full?: boolean }): Promise<SyncReport> {
+    signal?.throwIfAborted();
+    if (!this.#primed) throw new Error('nothing can be programmed before replace() has said what there is');
+    const call = signal === undefined ? {} : { signal };
+    const started = Date.now();
+    this.#lastStart = started;
+    const complete =
+      full ||
+      this.#ledger === undefined ||
+      started >= this.#retryAt ||
+      started >= this.#lastFull + this.#settings.syncPeriod;
+    const before = this.#merged?.computed ?? 0;
+
+    let work: Work | undefined;
+    let kind: SyncReport['kind'] = 'full';
+    let error: Error | undefined;
+    try {
+      const merged = await this.#currentState(complete);
+      const dirty = this.#store.takeDirty();
+      const changes = merged.update(dirty);
+      const many = dirty.size > Math.max(FULL_ABOVE.services, FULL_ABOVE.share * this.#store.services);
+      if (complete || many || this.#ledger === undefined) {
+        this.#lastFull = started;
+        work = await this.#compareAll(merged, call);
+      } else {
+        kind = 'incremental';
+        work = await this.#compareSome(merged, this.#ledger, changes, call);
+      }
+      error = firstError(work.apply);
+    } catch (err) {
+      error = err instanceof Error ? err : new Error(String(err));
+    }
+    this.#nextDrain =
+      this.#drain.servers.length === 0
+        ? Infinity
+        : Math.min(started + this.#settings.drainInterval, this.#drain.nextDeadline ?? Infinity);
+
+    const servers = work?.servers ?? [];
+    const examined: Examined = {
+      services: (this.#merged?.computed ?? 0) - before,
+      virtualServers: servers.length,
+      realServers: servers.reduce((sum, { realServers }) => sum + realServers.length, 0),
+    };
+    const report: SyncReport = {
+      kind,
+      started,
+      duration: Date.now() - started,
+      examined,
+      operations: work?.plan.operations ?? [],
+      ...(work === undefined ? {} : { apply: work.apply }),
+      staleFlows: 0,
+      ...(error === undefined ? {} : { error }),
+    };
+    this.#conclude(report);
+    return report;
+  }
+
+  /** The state of all Services, of the node as it is now. */
+  async #currentState(refresh: boolean): Promise<MergedState> {
+    if (this.#merged !== undefined && !refresh) return this.#merged;
+    const node: NodeFacts = typeof this.#askNode === 'function' ? await this.#askNode() : this.#askNode;
+    if (this.#merged === undefined) {
+      this.#merged = new MergedState(this.#store, node, this.#config);
+      this.#store.touchAll();
+    } else if (this.#merged.setNode(node)) {
+      this.#store.touchAll();
+    }
+    return this.#merged;
+  }
+
+  async #compareAll(merged: MergedState, call: CallOptions): Promise<Work> {
+    const desired = merged.state();
+    const observed = await observe(this.#kernel, this.#scope, desired, call);
+    const ledger = new Ledger(this.#scope, observed);
+    const work = await this.#carryOut(desired, observed, call);
+    ledger.note(work.apply, desired);
+    this.#drain.note(work.plan.draining);
+    this.#ledger = ledger;
+    this.#conflicts = work.plan.conflicts;
+    return work;
+  }
+
+  async #compareSome(
+    merged: MergedState,
+    ledger: Ledger,
+    changes: readonly FamilyChange[],
+    call: CallOptions,
+  ): Promise<Work> {
+    const examined = changes.map((change) => this.#withDraining(change, merged));
+    const urls = new Set(examined.flatMap((change) => [...change.urls]));
+    const servers: VirtualServer[] = [];
+    for (const url of urls) {
+      const server = await this.#kernel.ipvs.get(url, { ...call, realServers: true });
+      if (server !== undefined) servers.push(server);
+    }
+    const { desired, observed } = ledger.inputFor(examined, merged, servers);
+    const work = await this.#carryOut(desired, observed, call);
+    ledger.note(work.apply, desired);
+    this.#drain.note(work.plan.draining, urls);
+    return work;
+  }
+
+  /** A change, and the virtual servers whose real servers drain. */
+  #withDraining(change: FamilyChange, merged: MergedState): FamilyChange {
+    if (this.#nextDrain > Date.now()) return change;
+    const urls = new Set(change.urls);
+    for (const { virtualServer } of this.#drain.servers)
+      if (merged.server(virtualServer, change.family) !== undefined) urls.add(virtualServer);
+    return { ...change, urls };
+  }
+
+  async #carryOut(desired: DesiredState, observed: Observed, call: CallOptions): Promise<Work> {
+    const steps = plan(desired, observed, this.#scope, {
+      adopt: this.#settings.adopt,
+      drain: this.#drain.stays,
+    });
+    return {
+      plan: steps,
+      apply: await apply(this.#kernel, steps, call),
+      servers: observed.virtualServers,
+    };
+  }
+
+  #conclude(report: SyncReport): void {
+    const { hooks } = this.#settings;
+    const failures = this.#failures;
+    if (report.error !== undefined) {
+      // A change that fails while a retry is due already must not put it off.
+      if (report.kind === 'full' || failures === 0) {
+        const { retryDelay, syncPeriod } = this.#settings;
+        this.#failures++;
+        this.#retryAt = report.started + Math.min(retryDelay * 2 ** failures, syncPeriod);
+      }
+      this.#error = report.error;
+    } else if (report.kind === 'full' || failures === 0) {
+      // Only a comparison of everything shows that what failed is done.
+      this.#failures = 0;
+      this.#retryAt = Infinity;
+      this.#error = undefined;
+      this.#lastSuccess = report.started;
+      // What came while this sync ran waits for the next one.
+      this.#pendingSince = this.#store.dirty > 0 ? report.started : undefined;
+    }
+    hooks.synced?.(report);
+    if (failures === 0 && this.#failures === 1) hooks.degraded?.(this.status);
+    if (failures > 0 && this.#failures === 0) hooks.recovered?.(this.status);
+  }
+}
