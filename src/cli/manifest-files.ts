@@ -4,6 +4,7 @@ import { ValidationError } from '../errors.js';
 import {
   formatProblem,
   ManifestError,
+  type KubeState,
   type Manifests,
   type ManifestText,
   readManifests,
@@ -11,6 +12,24 @@ import {
 import { type CliIo, ExitError } from './io.js';
 
 const MANIFEST = /\.(?:ya?ml|json)$/;
+
+/** Objects that are good and that nothing is programmed for, as an error: what `--strict` makes of them. */
+class LeftOutError extends ValidationError {
+  constructor(
+    objects: readonly { readonly object: string; readonly path?: string; readonly reason: string }[],
+  ) {
+    super(objects[0]?.object ?? 'manifests', 'objects that can be programmed', objects.length);
+    this.message = objects
+      .map(({ object, path = '', reason }) => `${object}: ${path === '' ? '' : `${path}: `}${reason}`)
+      .join('\n');
+  }
+}
+
+/** With `--strict`: everything that is given has to be programmed, but what by its nature has nothing to program. */
+export function refuseSkipped({ families }: KubeState): void {
+  const skipped = families.flatMap((family) => family.skipped).filter(({ intended }) => !intended);
+  if (skipped.length > 0) throw new LeftOutError(skipped);
+}
 
 /** Files of a directory that can be manifests, by name; directories below are not entered. */
 async function filesIn(directory: string): Promise<string[]> {
@@ -47,6 +66,7 @@ export async function loadManifests(
   const manifests = readManifests(await readTexts(names, io));
   const { problems, ignored } = manifests;
   if (problems.length > 0 && strict) throw new ManifestError(problems);
+  if (ignored.length > 0 && strict) throw new LeftOutError(ignored);
   for (const problem of problems) {
     io.err(`ipvs: ${formatProblem(problem)}${problem.unreadable ? '' : ' (left out)'}\n`);
   }

@@ -1,16 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { readFile } from 'node:fs/promises';
-import { isValidation, ValidationError } from '../errors.js';
-import type { Kernel, KernelOptions } from '../kernel/types.js';
-import {
-  deriveNodeFacts,
-  nodeFactsFrom,
-  type NodeFacts,
-  parseNodeFacts,
-  proxyConfig,
-  type ProxyConfig,
-} from '../proxy/index.js';
-import type { CliContext } from './io.js';
+import type { KernelOptions } from '../kernel/types.js';
+import { DETECT_LOCAL_MODES, type DetectLocalMode, type Profile, PROFILES } from '../proxy/index.js';
 
 /** Options of every command that looks at a kernel. */
 export interface KernelFlags {
@@ -19,28 +9,41 @@ export interface KernelFlags {
 
 /** Options of every command that works inside the ownership scope. */
 export interface ScopeFlags {
-  readonly family?: 'ipv4' | 'ipv6';
+  readonly config?: string;
+  readonly family?: 'ipv4' | 'ipv6' | 'dual';
   readonly ipvsExcludeCidrs?: readonly string[];
 }
 
-/** Options of every command that computes desired state. */
+/** Options of every command that computes desired state. Names are those of kube-proxy where it has the option. */
 export interface StateFlags extends ScopeFlags {
   readonly filename: readonly string[];
   readonly strict?: boolean;
   readonly nodeFacts?: string;
   readonly hostnameOverride?: string;
+  readonly profile?: Profile;
   readonly clusterCidr?: readonly string[];
+  readonly detectLocalMode?: DetectLocalMode;
+  readonly podBridgeInterface?: string;
+  readonly podInterfaceNamePrefix?: string;
   readonly masqueradeAll?: boolean;
-  readonly masqueradeBit?: number;
+  readonly iptablesMasqueradeBit?: number;
   readonly ipvsScheduler?: string;
-  readonly nodeportAddresses?: readonly string[];
   readonly ipvsStrictArp?: boolean;
-  readonly dropMarked: boolean;
+  readonly ipvsTcpTimeout?: string;
+  readonly ipvsTcpfinTimeout?: string;
+  readonly ipvsUdpTimeout?: string;
+  readonly ipvsSyncPeriod?: string;
+  readonly ipvsMinSyncPeriod?: string;
+  readonly nodeportAddresses?: readonly string[];
+  readonly dropMarked?: boolean;
 }
 
 const list = (text: string, before: readonly string[] | undefined): readonly string[] => [
   ...(before ?? []),
-  ...text.split(',').map((part) => part.trim()),
+  ...text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== ''),
 ];
 
 const collect = (text: string, before: readonly string[] | undefined): readonly string[] => [
@@ -53,6 +56,18 @@ function integer(text: string): number {
   return Number(text);
 }
 
+/** Options that are on or off, and can be turned off again where a configuration file turned them on. */
+const SWITCHES = ['masquerade-all', 'ipvs-strict-arp'] as const;
+
+/** kube-proxy's way of saying on and off, `--masquerade-all=false`, as the option parser says it. */
+export function plainSwitches(argv: readonly string[]): string[] {
+  return argv.map((word) => {
+    const [, name, value] = /^--([a-z-]+)=(true|false)$/.exec(word) ?? [];
+    if (!SWITCHES.some((known) => known === name)) return word;
+    return value === 'true' ? `--${name ?? ''}` : `--no-${name ?? ''}`;
+  });
+}
+
 /** `--netns` */
 export function addKernelOptions(command: Command): Command {
   return command.option(
@@ -61,125 +76,84 @@ export function addKernelOptions(command: Command): Command {
   );
 }
 
-/** `--family`, `--ipvs-exclude-cidrs` */
+/** `--config`, `--family`, `--ipvs-exclude-cidrs` */
 export function addScopeOptions(command: Command): Command {
   return command
+    .option('--config <file>', 'KubeProxyConfiguration, YAML or JSON; flags win over it')
     .addOption(
-      new Option('--family <family>', 'only this address family; the other is not touched').choices([
-        'ipv4',
-        'ipv6',
-      ]),
+      new Option(
+        '--family <family>',
+        'address families; one that is left out is not touched (default: dual)',
+      ).choices(['ipv4', 'ipv6', 'dual']),
     )
     .option('--ipvs-exclude-cidrs <cidrs>', 'virtual servers at these networks are never removed', list);
 }
 
-/** `-f` and everything that says how services are programmed; kube-proxy's names where it has one. */
-export function addStateOptions(command: Command): Command {
-  return addScopeOptions(
-    command
-      .requiredOption(
-        '-f, --filename <path>',
-        'manifests: a file, a directory, or - for standard input; may be given several times',
-        collect,
-      )
-      .option('--strict', 'a bad object is an error (default: it is reported and left out)')
-      .option('--node-facts <file>', 'JSON that describes the node (default: this machine; see docs/cli.md)')
-      .option(
-        '--hostname-override <name>',
-        'name of the node (default: that of the node facts, or the host name)',
-      ),
-  )
+/** `-f`, and how strictly manifests are read. */
+function addManifestOptions(command: Command): Command {
+  return command
+    .requiredOption(
+      '-f, --filename <path>',
+      'manifests: a file, a directory, or - for standard input; may be given several times',
+      collect,
+    )
+    .option('--strict', 'an object that is left out is an error (default: it is reported)')
+    .option('--node-facts <file>', 'JSON that describes the node (default: this machine; see docs/cli.md)')
     .option(
-      '--cluster-cidr <cidrs>',
-      'networks of the pods, at most one per family; others are masqueraded',
-      list,
+      '--hostname-override <name>',
+      'name of the node (default: that of the node facts, or the host name)',
+    );
+}
+
+/** How services are programmed. */
+function addProxyOptions(command: Command): Command {
+  command
+    .addOption(
+      new Option('--profile <name>', 'which rules and sets are written (default: classic)').choices(PROFILES),
+    )
+    .addOption(new Option('--proxy-mode <mode>', 'accepted for kube-proxy’s sake').choices(['ipvs']))
+    .option('--cluster-cidr <cidrs>', 'networks of the pods, at most one per family', list)
+    .addOption(
+      new Option(
+        '--detect-local-mode <mode>',
+        'how pods are recognised; others are masqueraded (default: ClusterCIDR)',
+      ).choices(DETECT_LOCAL_MODES),
+    )
+    .option('--pod-bridge-interface <name>', 'bridge of the pods, for BridgeInterface')
+    .option(
+      '--pod-interface-name-prefix <text>',
+      'beginning of the names of the pods’ interfaces, for InterfaceNamePrefix',
     )
     .option('--masquerade-all', 'masquerade everything that goes to a cluster IP')
-    .option('--masquerade-bit <bit>', 'bit of the packet mark that means masquerade (default: 14)', integer)
+    .option(
+      '--iptables-masquerade-bit <bit>',
+      'bit of the packet mark that means masquerade (default: 14)',
+      integer,
+    )
     .option('--ipvs-scheduler <name>', 'scheduler of the virtual servers (default: rr)')
+    .option('--ipvs-strict-arp', 'answer ARP only for addresses of the interface that was asked')
+    .option('--ipvs-tcp-timeout <duration>', 'timeout of idle TCP connections; 0 leaves it (default: 0)')
+    .option('--ipvs-tcpfin-timeout <duration>', 'timeout of TCP connections after FIN; 0 leaves it')
+    .option('--ipvs-udp-timeout <duration>', 'timeout of UDP flows; 0 leaves it')
+    .option('--ipvs-sync-period <duration>', 'accepted for kube-proxy’s sake: nothing runs periodically')
+    .option('--ipvs-min-sync-period <duration>', 'accepted for kube-proxy’s sake')
     .option(
       '--nodeport-addresses <cidrs>',
       'where node ports are served: networks, or primary (default: everywhere)',
       list,
     )
-    .option('--ipvs-strict-arp', 'answer ARP only for addresses of the interface that was asked')
-    .option('--no-drop-marked', 'leave it to others to drop what source ranges refuse');
+    .option('--no-drop-marked', 'classic profile: leave it to others to drop what source ranges refuse');
+  // Behind the options that they turn off: defined alone, they would turn them on by default.
+  for (const name of SWITCHES) command.addOption(new Option(`--no-${name}`).hideHelp());
+  return command;
 }
 
-/** What a reader typed, by the names that configuration fields have in messages. */
-const FLAG_OF: Readonly<Record<string, string>> = {
-  clusterCIDR: '--cluster-cidr',
-  masqueradeBit: '--masquerade-bit',
-  scheduler: '--ipvs-scheduler',
-  nodePortAddresses: '--nodeport-addresses',
-  excludeCIDRs: '--ipvs-exclude-cidrs',
-};
-
-/** What was given, without what was not: an absent flag is a default, not `undefined`. */
-function definedOnly(config: {
-  readonly [K in keyof ProxyConfig]: ProxyConfig[K] | undefined;
-}): Partial<ProxyConfig> {
-  return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
-}
-
-/** Configuration from flags. @throws ValidationError naming the flag. */
-export function configFromFlags(flags: Partial<StateFlags>): ProxyConfig {
-  try {
-    return proxyConfig(
-      definedOnly({
-        profile: undefined,
-        families: flags.family === undefined ? undefined : [flags.family === 'ipv4' ? 'inet' : 'inet6'],
-        masqueradeAll: flags.masqueradeAll,
-        masqueradeBit: flags.masqueradeBit,
-        clusterCIDR: flags.clusterCidr,
-        scheduler: flags.ipvsScheduler,
-        nodePortAddresses: flags.nodeportAddresses,
-        excludeCIDRs: flags.ipvsExcludeCidrs,
-        strictARP: flags.ipvsStrictArp,
-        timeouts: undefined,
-        dropMarked: flags.dropMarked,
-      }),
-    );
-  } catch (err) {
-    if (!isValidation(err)) throw err;
-    const path = err.path.replace(/^\w+/, (field) => FLAG_OF[field] ?? field);
-    throw new ValidationError(path, err.expected, err.received, { cause: err });
-  }
+/** `-f` and everything that says how services are programmed. */
+export function addStateOptions(command: Command): Command {
+  return addProxyOptions(addManifestOptions(addScopeOptions(command)));
 }
 
 /** Kernel options from flags. */
 export function kernelOptions({ netns }: KernelFlags): KernelOptions {
   return netns === undefined ? {} : { netns };
-}
-
-async function readNodeFacts(file: string): Promise<NodeFacts> {
-  const text = await readFile(file, 'utf8');
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (err) {
-    const why = err instanceof Error ? err.message : String(err);
-    throw new ValidationError(file, `JSON (${why})`, text.slice(0, 40), { cause: err });
-  }
-  try {
-    return parseNodeFacts(value);
-  } catch (err) {
-    throw isValidation(err) ? new ValidationError(`${file}: ${err.path}`, err.expected, err.received) : err;
-  }
-}
-
-/** The node: from `--node-facts`, from the kernel's namespace, or, without a kernel, from what this process can see. */
-export async function nodeFromFlags(
-  flags: Pick<StateFlags, 'nodeFacts' | 'hostnameOverride'>,
-  { dependencies }: CliContext,
-  kernel: Kernel | undefined,
-): Promise<NodeFacts> {
-  const hostname = dependencies.hostname();
-  const node =
-    flags.nodeFacts !== undefined
-      ? await readNodeFacts(flags.nodeFacts)
-      : kernel !== undefined
-        ? await deriveNodeFacts(kernel, hostname)
-        : nodeFactsFrom(hostname, dependencies.interfaces());
-  return flags.hostnameOverride === undefined ? node : { ...node, name: flags.hostnameOverride };
 }

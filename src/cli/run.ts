@@ -6,7 +6,9 @@ import { listCommand } from './commands/list.js';
 import { planCommand } from './commands/plan.js';
 import { renderCommand } from './commands/render.js';
 import { type CliContext, type CliDependencies, type CliIo, ExitError } from './io.js';
+import { plainSwitches } from './options.js';
 import { errorText } from './report-error.js';
+import { version } from './version.js';
 
 const USAGE = 2;
 
@@ -14,6 +16,7 @@ function build(context: CliContext): Command {
   const { io } = context;
   const program = new Command('ipvs')
     .description('Program Kubernetes Services into the Linux load balancer (IPVS), and look at it.')
+    .version(version(), '-V, --version', 'print the version of this package')
     .showHelpAfterError('(ipvs --help, or ipvs COMMAND --help)')
     .configureOutput({
       writeOut: (text) => io.out(text),
@@ -47,7 +50,9 @@ export async function runCli(
     return USAGE;
   }
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    // What follows `adm` is in the words of another tool.
+    const words = argv[0] === 'adm' ? argv : plainSwitches(argv);
+    await program.parseAsync(words, { from: 'user' });
     return 0;
   } catch (err) {
     if (err instanceof ExitError) return err.exitCode;

@@ -1,17 +1,35 @@
+import { ValidationError } from '../errors.js';
 import type { Kernel } from '../kernel/types.js';
-import { desired, type KubeState, type ProxyConfig } from '../proxy/index.js';
+import { desired, type KubeState, type NodeFacts, type ProxyConfig } from '../proxy/index.js';
+import { configFromFlags } from './config-flags.js';
 import type { CliContext } from './io.js';
-import { loadManifests } from './manifest-files.js';
-import { configFromFlags, nodeFromFlags, type StateFlags } from './options.js';
+import { loadManifests, refuseSkipped } from './manifest-files.js';
+import { nodeFromFlags } from './node-flags.js';
+import type { StateFlags } from './options.js';
+
+/** Desired state, and what it was made from. */
+export interface StateAndConfig {
+  readonly config: ProxyConfig;
+  readonly node: NodeFacts;
+  readonly state: KubeState;
+}
 
 /** Desired state from files and flags. */
 export async function stateFromFlags(
   flags: StateFlags,
   context: CliContext,
   kernel?: Kernel,
-): Promise<{ readonly config: ProxyConfig; readonly state: KubeState }> {
-  const config = configFromFlags(flags);
+): Promise<StateAndConfig> {
+  const { config, file } = await configFromFlags(flags);
   const manifests = await loadManifests(flags.filename, flags.strict === true, context.io);
-  const node = await nodeFromFlags(flags, context, kernel);
-  return { config, state: desired(manifests.services, manifests.slices, node, config) };
+  const node = await nodeFromFlags(flags, context, kernel, file?.nodeName);
+  if (config.detectLocalMode === 'NodeCIDR' && !config.masqueradeAll && node.podCIDRs.length === 0)
+    throw new ValidationError(
+      '--detect-local-mode',
+      'podCIDRs in the node facts (--node-facts), which NodeCIDR needs',
+      node.podCIDRs,
+    );
+  const state = desired(manifests.services, manifests.slices, node, config);
+  if (flags.strict === true) refuseSkipped(state);
+  return { config, node, state };
 }

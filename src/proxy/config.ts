@@ -5,7 +5,21 @@ import { formatCidr, parseCidr } from '../net/cidr.js';
 import { integerIn } from '../net/number.js';
 
 /** Which rules and sets are written. `classic`: those that the documentation of kube-proxy's IPVS mode shows. */
-export type Profile = 'classic';
+export const PROFILES = ['classic'] as const;
+
+/** One of {@link PROFILES}. */
+export type Profile = (typeof PROFILES)[number];
+
+/** How packets of pods are told from others; the values of kube-proxy's `detectLocalMode`. */
+export const DETECT_LOCAL_MODES = [
+  'ClusterCIDR',
+  'NodeCIDR',
+  'BridgeInterface',
+  'InterfaceNamePrefix',
+] as const;
+
+/** One of {@link DETECT_LOCAL_MODES}. */
+export type DetectLocalMode = (typeof DETECT_LOCAL_MODES)[number];
 
 /** How services are programmed; the part of kube-proxy's KubeProxyConfiguration that matters here, by the same names. */
 export interface ProxyConfig {
@@ -19,7 +33,17 @@ export interface ProxyConfig {
   readonly masqueradeBit: number;
   /** Networks of the pods, at most one per family; what comes to a cluster IP from elsewhere is masqueraded. Default none. */
   readonly clusterCIDR: readonly string[];
-  /** Scheduler of every virtual server. Default `rr`. */
+  /**
+   * What comes to a cluster IP from a pod is not masqueraded; this says how a pod is recognised. `ClusterCIDR` (default): its address is
+   * in `clusterCIDR`. `NodeCIDR`: in the node's first pod network of the family. `BridgeInterface`, `InterfaceNamePrefix`: it comes in
+   * through `bridgeInterface`, or through an interface whose name begins with `interfaceNamePrefix`.
+   */
+  readonly detectLocalMode: DetectLocalMode;
+  /** Only with `detectLocalMode: 'BridgeInterface'`, which needs it. Default none: empty. */
+  readonly bridgeInterface: string;
+  /** Only with `detectLocalMode: 'InterfaceNamePrefix'`, which needs it. Default none: empty. */
+  readonly interfaceNamePrefix: string;
+  /** Scheduler of the virtual servers; a Service can ask for another one (`ipvs.proxy/scheduler`). Default `rr`; so is the empty name. */
   readonly scheduler: string;
   /** Where node ports are served: networks, or `primary` alone. Default none: every address of the node. */
   readonly nodePortAddresses: readonly string[];
@@ -43,6 +67,9 @@ export const DEFAULT_CONFIG: ProxyConfig = {
   masqueradeAll: false,
   masqueradeBit: 14,
   clusterCIDR: [],
+  detectLocalMode: 'ClusterCIDR',
+  bridgeInterface: '',
+  interfaceNamePrefix: '',
   scheduler: 'rr',
   nodePortAddresses: [],
   excludeCIDRs: [],
@@ -53,6 +80,23 @@ export const DEFAULT_CONFIG: ProxyConfig = {
 
 function networks(texts: readonly string[], path: string): string[] {
   return texts.map((text, i) => formatCidr(parseCidr(text.trim(), `${path}[${i}]`)));
+}
+
+const INTERFACE_FIELDS = [
+  ['BridgeInterface', 'bridgeInterface'],
+  ['InterfaceNamePrefix', 'interfaceNamePrefix'],
+] as const;
+
+/** A name that an interface can have, or the beginning of one: IFNAMSIZ of linux/if.h is 16 with the end mark. */
+function interfacePart(text: string, path: string): void {
+  if (!/^[^\s/:+!-][^\s/:+!]{0,14}$/.test(text))
+    throw new ValidationError(path, 'the name of an interface (up to 15 characters), or its beginning', text);
+}
+
+/** The name of a scheduler, as the kernel finds its module by it. @throws ValidationError */
+export function schedulerName(text: string, path: string): string {
+  if (/^[A-Za-z0-9_.-]{1,15}$/.test(text)) return text;
+  throw new ValidationError(path, 'the name of a scheduler, such as rr', text);
 }
 
 /**
@@ -70,13 +114,22 @@ export function proxyConfig(given: Partial<ProxyConfig> = {}): ProxyConfig {
   const primary = config.nodePortAddresses.includes('primary');
   if (primary && config.nodePortAddresses.length > 1)
     throw new ValidationError('nodePortAddresses', 'primary alone, or networks', config.nodePortAddresses);
-  if (!/^[A-Za-z0-9_.-]{1,15}$/.test(config.scheduler))
-    throw new ValidationError('scheduler', 'the name of a scheduler, such as rr', config.scheduler);
+  const scheduler = schedulerName(config.scheduler === '' ? 'rr' : config.scheduler, 'scheduler');
+  if (!DETECT_LOCAL_MODES.includes(config.detectLocalMode))
+    throw new ValidationError(
+      'detectLocalMode',
+      `one of ${DETECT_LOCAL_MODES.join(', ')}`,
+      config.detectLocalMode,
+    );
+  for (const [mode, field] of INTERFACE_FIELDS) {
+    if (config.detectLocalMode === mode || config[field] !== '') interfacePart(config[field], field);
+  }
   for (const name of ['tcp', 'tcpFin', 'udp'] as const)
     integerIn(config.timeouts[name], 0, 0x7fffffff, `timeouts.${name}`, 'seconds');
   return {
     ...config,
     clusterCIDR,
+    scheduler,
     masqueradeBit: integerIn(config.masqueradeBit, 0, 31, 'masqueradeBit'),
     nodePortAddresses: primary ? ['primary'] : networks(config.nodePortAddresses, 'nodePortAddresses'),
     excludeCIDRs: networks(config.excludeCIDRs, 'excludeCIDRs'),

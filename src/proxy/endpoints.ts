@@ -1,4 +1,5 @@
 import type { Family } from '../net/address.js';
+import { weightOf } from './annotations.js';
 import type { Endpoint, EndpointSlice, Service, ServicePort } from './model.js';
 import { objectName } from './model.js';
 import type { NodeFacts } from './node.js';
@@ -9,6 +10,8 @@ export interface PortEndpoint extends Endpoint {
   readonly port: number;
   /** It runs on this node. */
   readonly local: boolean;
+  /** By annotation; 1 without. */
+  readonly weight: number;
 }
 
 /** The endpoints that the virtual servers of one service port have. */
@@ -39,6 +42,8 @@ export function indexSlices(slices: Iterable<EndpointSlice>): SliceIndex {
     if (list === undefined) index.set(key, [slice]);
     else list.push(slice);
   }
+  // Which of two entries for the same endpoint counts must not depend on the order in which slices are given.
+  for (const list of index.values()) list.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return index;
 }
 
@@ -62,7 +67,12 @@ export function portEndpoints(
         const key = `${endpoint.address} ${number}`;
         const known = found.get(key);
         if (known !== undefined && (endpoint.terminating || !known.terminating)) continue;
-        found.set(key, { ...endpoint, port: number, local: endpoint.nodeName === node.name });
+        found.set(key, {
+          ...endpoint,
+          port: number,
+          local: endpoint.nodeName === node.name,
+          weight: weightOf(endpoint, slice.weights, service.tuning?.weights),
+        });
       }
     }
   }

@@ -1,6 +1,29 @@
 /** Kubernetes Services and EndpointSlices to desired state. Pure; `../plan` carries it out. */
-export { DEFAULT_CONFIG, type Profile, proxyConfig, type ProxyConfig } from './config.js';
-export { desired, type KubeFamilyState, type KubeState, type Skipped } from './desired.js';
+export {
+  ANNOTATION_PREFIX,
+  ANNOTATIONS,
+  type ServiceForwarding,
+  type ServiceTuning,
+  type Weights,
+} from './annotations.js';
+export {
+  DEFAULT_CONFIG,
+  DETECT_LOCAL_MODES,
+  type DetectLocalMode,
+  type Profile,
+  PROFILES,
+  proxyConfig,
+  type ProxyConfig,
+} from './config.js';
+export { desired, type KubeFamilyState, type KubeState } from './desired.js';
+export type { Skipped } from './skip.js';
+export { parseDuration } from './duration.js';
+export {
+  CONFIG_FIELDS,
+  type KubeProxySettings,
+  parseKubeProxyConfiguration,
+  readKubeProxyConfiguration,
+} from './kube-proxy-config.js';
 export {
   formatProblem,
   ManifestError,
@@ -33,6 +56,7 @@ export {
   type RenderedRealServer,
   type RenderedSet,
   type RenderedState,
+  type RenderedSkip,
   type RenderedVirtualServer,
   renderState,
 } from './render.js';

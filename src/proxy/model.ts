@@ -1,5 +1,6 @@
 import type { Family } from '../net/address.js';
 import type { Protocol } from '../net/protocol.js';
+import type { ServiceTuning, Weights } from './annotations.js';
 
 /** Where an object was read. */
 export interface Source {
@@ -44,6 +45,8 @@ export interface Service {
   readonly affinitySeconds?: number;
   /** 0 when it has none. */
   readonly healthCheckNodePort: number;
+  /** What annotations of this package ask for; undefined without any. */
+  readonly tuning?: ServiceTuning;
   readonly source?: Source;
 }
 
@@ -74,6 +77,8 @@ export interface EndpointSlice {
   readonly family: Family;
   readonly endpoints: readonly Endpoint[];
   readonly ports: readonly EndpointPort[];
+  /** Weights of its endpoints, by annotation; they win over those of the Service. */
+  readonly weights?: Weights;
   readonly source?: Source;
 }
 

@@ -1,5 +1,6 @@
 import { ValidationError } from '../errors.js';
-import { canonicalAddress, type Family, parseAddress } from '../net/address.js';
+import { type Address, type Family, formatAddress, parseAddress } from '../net/address.js';
+import { isLoopback } from './node.js';
 import { formatCidr, parseCidr } from '../net/cidr.js';
 import { integerIn, portNumber } from '../net/number.js';
 import type { Protocol } from '../net/protocol.js';
@@ -14,6 +15,7 @@ import {
   textsByKey,
   wordAt,
 } from './fields.js';
+import { parseTuning } from './annotations.js';
 import type { Service, ServicePort, Source } from './model.js';
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const;
@@ -21,6 +23,23 @@ const FAMILIES: Readonly<Record<string, Family>> = { IPv4: 'inet', IPv6: 'inet6'
 /** `service.spec.sessionAffinityConfig.clientIP.timeoutSeconds` of the API. */
 const DEFAULT_AFFINITY_SECONDS = 10_800;
 const MAX_AFFINITY_SECONDS = 86_400;
+
+/** IPv4: 224.0.0.0/4; IPv6: ff00::/8. */
+function isMulticast({ family, bytes: [first = 0] }: Address): boolean {
+  return family === 'inet' ? first >> 4 === 0xe : first === 0xff;
+}
+
+/**
+ * An address that packets can be balanced at or sent to, canonical. The API refuses the others as well.
+ * @throws ValidationError for what is no address, and for unspecified, loopback and multicast ones.
+ */
+export function usableAddress(text: unknown, path: string, family?: Family): string {
+  const address = parseAddress(text, path, family);
+  const canonical = formatAddress(address.bytes, address.family);
+  if (address.bytes.every((byte) => byte === 0) || isLoopback(canonical) || isMulticast(address))
+    throw new ValidationError(path, 'an address that is not unspecified, loopback or multicast', text);
+  return canonical;
+}
 
 /** `tcp` for `TCP`, the default. @throws ValidationError */
 export function protocolAt(parent: Json, path: string): Protocol {
@@ -35,6 +54,7 @@ export function portAt(parent: Json, key: string, path: string, min: 0 | 1, abse
 
 function portsOf(spec: Json): ServicePort[] {
   const seen = new Set<string>();
+  const names = new Set<string>();
   return objectsAt(spec, 'ports', 'spec').map(([port, path]) => {
     const parsed = {
       name: optionalText(port, 'name', path) ?? '',
@@ -46,6 +66,11 @@ function portsOf(spec: Json): ServicePort[] {
     if (seen.has(key))
       throw new ValidationError(below(path, 'port'), 'each protocol and port once', parsed.port);
     seen.add(key);
+    // Endpoints are found by the name of the port and its protocol.
+    const name = `${parsed.protocol} ${parsed.name}`;
+    if (names.has(name))
+      throw new ValidationError(below(path, 'name'), 'a name of its own for each port', parsed.name);
+    names.add(name);
     return parsed;
   });
 }
@@ -68,7 +93,7 @@ function clusterIPsOf(spec: Json): { clusterIPs: string[]; headless: boolean } {
     const address = parseAddress(text, pathOf(i), families[i]);
     if (seen.has(address.family)) throw new ValidationError(pathOf(i), 'one address per family', text);
     seen.add(address.family);
-    return canonicalAddress(text, pathOf(i));
+    return usableAddress(text, pathOf(i));
   });
   return { clusterIPs, headless: false };
 }
@@ -81,7 +106,7 @@ function loadBalancerIPsOf(status: Json): string[] {
     const ip = optionalText(ingress, 'ip', path) ?? '';
     const mode = wordAt(ingress, 'ipMode', path, ['VIP', 'Proxy'], 'VIP');
     if (ip === '') continue;
-    const address = canonicalAddress(ip, below(path, 'ip'));
+    const address = usableAddress(ip, below(path, 'ip'));
     if (mode === 'VIP') addresses.push(address);
   }
   return addresses;
@@ -127,8 +152,10 @@ export function parseService(object: Json, source?: Source): Service {
   const texts = (key: string): (readonly [unknown, string])[] =>
     listAt(spec, key, 'spec').map((item, i) => [item, `spec.${key}[${i}]`] as const);
   const affinitySeconds = affinityOf(spec);
+  const metadata = metadataOf(object);
+  const tuning = parseTuning(metadata.annotations);
   return {
-    ...metadataOf(object),
+    ...metadata,
     type: wordAt(
       spec,
       'type',
@@ -138,7 +165,7 @@ export function parseService(object: Json, source?: Source): Service {
     ),
     ...clusterIPsOf(spec),
     ports: portsOf(spec),
-    externalIPs: texts('externalIPs').map(([text, path]) => canonicalAddress(text, path)),
+    externalIPs: texts('externalIPs').map(([text, path]) => usableAddress(text, path)),
     loadBalancerIPs: loadBalancerIPsOf(status),
     // The API lets blanks around a range through.
     loadBalancerSourceRanges: texts('loadBalancerSourceRanges').map(([text, path]) =>
@@ -148,6 +175,7 @@ export function parseService(object: Json, source?: Source): Service {
     internalTrafficPolicy: wordAt(spec, 'internalTrafficPolicy', 'spec', ['Cluster', 'Local'], 'Cluster'),
     ...(affinitySeconds === undefined ? {} : { affinitySeconds }),
     healthCheckNodePort: portAt(spec, 'healthCheckNodePort', 'spec', 0, 0),
+    ...(tuning === undefined ? {} : { tuning }),
     ...(source === undefined ? {} : { source }),
   };
 }

@@ -1,8 +1,9 @@
 import { ValidationError } from '../errors.js';
-import { canonicalAddress, type Family } from '../net/address.js';
+import type { Family } from '../net/address.js';
+import { parseSliceWeights } from './annotations.js';
 import { type Json, booleanAt, listAt, objectAt, objectsAt, optionalText, textAt, wordAt } from './fields.js';
 import type { Endpoint, EndpointPort, EndpointSlice, Source } from './model.js';
-import { metadataOf, portAt, protocolAt } from './parse-service.js';
+import { metadataOf, portAt, protocolAt, usableAddress } from './parse-service.js';
 
 /** The label that names the Service of a slice. */
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
@@ -15,7 +16,7 @@ function namesAt(parent: Json, key: string, path: string): string[] {
 function endpointsOf(object: Json, family: Family): Endpoint[] {
   return objectsAt(object, 'endpoints', '').map(([endpoint, path]) => {
     const addresses = listAt(endpoint, 'addresses', path).map((address, i) =>
-      canonicalAddress(address, `${path}.addresses[${i}]`, family),
+      usableAddress(address, `${path}.addresses[${i}]`, family),
     );
     const [address] = addresses;
     if (address === undefined)
@@ -62,7 +63,8 @@ export type ParsedSlice =
  * @throws ValidationError with the path of the first bad field.
  */
 export function parseSlice(object: Json, source?: Source): ParsedSlice {
-  const { namespace, name, labels } = metadataOf(object);
+  const { namespace, name, labels, annotations } = metadataOf(object);
+  const weights = parseSliceWeights(annotations);
   const type = wordAt(
     { addressType: textAt(object, 'addressType', '') },
     'addressType',
@@ -79,6 +81,7 @@ export function parseSlice(object: Json, source?: Source): ParsedSlice {
     family,
     endpoints: endpointsOf(object, family),
     ports: portsOf(object),
+    ...(weights === undefined ? {} : { weights }),
     ...(source === undefined ? {} : { source }),
   } as const;
   if (slice.service === '') return { ignored: `it has no label ${SERVICE_NAME_LABEL}` };

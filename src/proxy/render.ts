@@ -5,7 +5,8 @@ import type { Protocol } from '../net/protocol.js';
 import { type AddressId, parseUrl, wantedAttributes, wantedRealServer } from '../plan/canonical.js';
 import { formatRule } from '../rules/iptables/rule.js';
 import type { TableName } from '../rules/types.js';
-import type { KubeFamilyState, KubeState, Skipped } from './desired.js';
+import type { KubeFamilyState, KubeState } from './desired.js';
+import type { Skipped } from './skip.js';
 
 /** A real server in rendered JSON. */
 export interface RenderedRealServer {
@@ -54,8 +55,11 @@ export interface RenderedFamily {
   readonly sysctls: Readonly<Record<string, string>>;
   /** By `namespace/name`. */
   readonly healthCheckNodePorts: Readonly<Record<string, number>>;
-  readonly skipped: readonly Skipped[];
+  readonly skipped: readonly RenderedSkip[];
 }
+
+/** Something that is not programmed, in rendered JSON. */
+export type RenderedSkip = Pick<Skipped, 'object' | 'path' | 'reason'>;
 
 /** What `ipvs render --format json` prints. */
 export interface RenderedState {
@@ -113,7 +117,7 @@ function renderFamily(state: KubeFamilyState, sysctls: KubeState['sysctls']): Re
     boundAddresses: state.boundAddresses,
     sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
     healthCheckNodePorts: state.healthCheckNodePorts,
-    skipped: state.skipped,
+    skipped: state.skipped.map(({ object, path, reason }) => ({ object, path, reason })),
   };
 }
 

@@ -3,32 +3,42 @@ import type { EntryOf } from '../ipset/types.js';
 import { type Family, formatAddress } from '../net/address.js';
 import { parseCidr } from '../net/cidr.js';
 import type { DesiredSet } from '../plan/types.js';
+import type { Profile } from './config.js';
 import { KUBE_SETS, type KubeSetName, kubeSetName } from '../rules/kube/names.js';
 
 /**
- * The sets of the classic profile, in the order in which their entries become effective: what exempts from a rule comes before
- * what the rule catches (allowed ranges before the firewall, Local policy before masquerading), and deletion goes the other way.
+ * The sets of a profile, in the order in which their entries become effective: what exempts from a rule comes before what the rule
+ * catches (allowed ranges before the firewall, Local policy before masquerading, known services before the addresses that refuse
+ * everything else), and deletion goes the other way.
  */
-export const CLASSIC_SETS: readonly KubeSetName[] = [
-  'KUBE-LOOP-BACK',
-  'KUBE-CLUSTER-IP',
-  'KUBE-EXTERNAL-IP',
-  'KUBE-LOAD-BALANCER-LOCAL',
-  'KUBE-LOAD-BALANCER-SOURCE-CIDR',
-  'KUBE-LOAD-BALANCER-SOURCE-IP',
-  'KUBE-LOAD-BALANCER-FW',
-  'KUBE-LOAD-BALANCER',
-  'KUBE-NODE-PORT-LOCAL-TCP',
-  'KUBE-NODE-PORT-TCP',
-  'KUBE-NODE-PORT-LOCAL-UDP',
-  'KUBE-NODE-PORT-UDP',
-];
+export interface ProfileSets {
+  /** Those that rules name whether or not they have entries. */
+  readonly always: readonly KubeSetName[];
+  /** Those that are only there when something is in them. */
+  readonly onDemand: readonly KubeSetName[];
+}
 
-/** Sets that are only there when something is in them: the kernel's port bitmaps know no SCTP. */
-export const CLASSIC_SETS_ON_DEMAND: readonly KubeSetName[] = [
-  'KUBE-NODE-PORT-LOCAL-SCTP-HASH',
-  'KUBE-NODE-PORT-SCTP-HASH',
-];
+const CLASSIC: ProfileSets = {
+  always: [
+    'KUBE-LOOP-BACK',
+    'KUBE-CLUSTER-IP',
+    'KUBE-EXTERNAL-IP',
+    'KUBE-LOAD-BALANCER-LOCAL',
+    'KUBE-LOAD-BALANCER-SOURCE-CIDR',
+    'KUBE-LOAD-BALANCER-SOURCE-IP',
+    'KUBE-LOAD-BALANCER-FW',
+    'KUBE-LOAD-BALANCER',
+    'KUBE-NODE-PORT-LOCAL-TCP',
+    'KUBE-NODE-PORT-TCP',
+    'KUBE-NODE-PORT-LOCAL-UDP',
+    'KUBE-NODE-PORT-UDP',
+  ],
+  // The kernel's port bitmaps know no SCTP, and the documentation shows no sets for it.
+  onDemand: ['KUBE-NODE-PORT-LOCAL-SCTP-HASH', 'KUBE-NODE-PORT-SCTP-HASH'],
+};
+
+/** The sets of each profile. */
+export const PROFILE_SETS: Readonly<Record<Profile, ProfileSets>> = { classic: CLASSIC };
 
 /** All names of a family, for the ownership scope: whatever a profile, or kube-proxy itself, may have made. */
 export function kubeSetNames(family: Family): string[] {
@@ -59,8 +69,8 @@ export class SetCollector {
     return new Set(this.#entries.keys());
   }
 
-  /** The sets, entries sorted. `onDemand` ones only when they have any. */
-  sets(always: readonly KubeSetName[], onDemand: readonly KubeSetName[]): DesiredSet[] {
+  /** The sets of a profile, entries sorted. */
+  sets({ always, onDemand }: ProfileSets): DesiredSet[] {
     return [...always, ...onDemand.filter((name) => this.#entries.has(name))].map((name) => {
       const { type } = KUBE_SETS[name];
       return {

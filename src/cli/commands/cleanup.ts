@@ -2,13 +2,8 @@ import type { Command } from 'commander';
 import { apply, kubeScope, nothing, observe, plan } from '../../proxy/index.js';
 import { printReport, reportJson } from '../format/report.js';
 import { type CliContext, ExitError } from '../io.js';
-import {
-  addKernelOptions,
-  addScopeOptions,
-  configFromFlags,
-  type KernelFlags,
-  type ScopeFlags,
-} from '../options.js';
+import { addKernelOptions, addScopeOptions, type KernelFlags, type ScopeFlags } from '../options.js';
+import { configFromFlags } from '../config-flags.js';
 import { withKernel } from '../with-kernel.js';
 
 interface CleanupFlags extends ScopeFlags, KernelFlags {
@@ -32,7 +27,7 @@ export function cleanupCommand(program: Command, context: CliContext): void {
     .action(async (flags: CleanupFlags) => {
       await withKernel(flags, context, async (kernel) => {
         const { io } = context;
-        const scope = kubeScope(configFromFlags(flags));
+        const scope = kubeScope((await configFromFlags(flags)).config);
         const steps = plan(nothing(), await observe(kernel, scope), scope);
         if (flags.dryRun === true) {
           if (flags.json === true) io.out(`${JSON.stringify(steps, undefined, 2)}\n`);

@@ -102,7 +102,16 @@ describe('ipvs render', () => {
 
   it('takes kube-proxy’s flags', async () => {
     const { out } = await ipvs([
-      ...['render', ...CLUSTER, ...NODE, '--family', 'ipv4', '--masquerade-all', '--masquerade-bit', '5'],
+      ...[
+        'render',
+        ...CLUSTER,
+        ...NODE,
+        '--family',
+        'ipv4',
+        '--masquerade-all',
+        '--iptables-masquerade-bit',
+        '5',
+      ],
       ...['--ipvs-scheduler', 'sh', '--nodeport-addresses', 'primary', '--ipvs-strict-arp'],
     ]);
     const family = (JSON.parse(out) as RenderedState).families[0];
@@ -355,8 +364,8 @@ describe('bad input', () => {
     ],
     [
       'a bit out of range',
-      ['render', ...CLUSTER, '--masquerade-bit', '32'],
-      /^ipvs: --masquerade-bit: expected an integer from 0 to 31, received 32\n$/,
+      ['render', ...CLUSTER, '--iptables-masquerade-bit', '32'],
+      /^ipvs: --iptables-masquerade-bit: expected an integer from 0 to 31, received 32\n$/,
     ],
   ])('ends with 1 and one message: %s', async (_, argv, message) => {
     const { code, out, err } = await ipvs(argv);
@@ -390,7 +399,7 @@ describe('wrong usage', () => {
     ['no manifests', ['apply']],
     ['an unknown format', ['render', ...CLUSTER, '--format', 'xml']],
     ['an unknown family', ['cleanup', '--family', 'ipx']],
-    ['a bit that is no number', ['render', ...CLUSTER, '--masquerade-bit', 'x']],
+    ['a bit that is no number', ['render', ...CLUSTER, '--iptables-masquerade-bit', 'x']],
     ['an argument too many', ['list', 'extra']],
   ])('ends with 2 and says how to get help: %s', async (_, argv) => {
     const { code, out, err } = await ipvs(argv);

@@ -474,6 +474,7 @@ describe('two Services with the same address and port', () => {
           object: 'Service shop/web',
           path: 'spec.ports[0]',
           reason: 'tcp://10.96.0.10:80 is taken by Service shop/other',
+          intended: false,
         },
       ]);
     }
