@@ -98,6 +98,8 @@ export async function configFromFlags(flags: Partial<StateFlags>): Promise<Confi
     strictARP: flags.ipvsStrictArp,
     timeouts: timeoutsOf(flags, file?.config ?? {}),
     dropMarked: flags.dropMarked,
+    // Not chosen by people: plan and apply ask the kernel.
+    ipvsMatch: undefined,
   });
   try {
     return { config: proxyConfig({ ...file?.config, ...given }), file };

@@ -14,13 +14,26 @@ export interface StateAndConfig {
   readonly state: KubeState;
 }
 
+/** What the current profile can use of this machine. */
+async function withFeatures(config: ProxyConfig, kernel: Kernel, { io }: CliContext): Promise<ProxyConfig> {
+  const [family] = config.families;
+  if (config.profile !== 'current' || family === undefined) return config;
+  const { ipvsMatch } = await kernel.rules.features(family);
+  if (ipvsMatch.available) return config;
+  io.err(
+    `ipvs: note: this node itself can reach load balancers whose source ranges refuse it: ${ipvsMatch.reason}\n`,
+  );
+  return { ...config, ipvsMatch: false };
+}
+
 /** Desired state from files and flags. */
 export async function stateFromFlags(
   flags: StateFlags,
   context: CliContext,
   kernel?: Kernel,
 ): Promise<StateAndConfig> {
-  const { config, file } = await configFromFlags(flags);
+  const { config: given, file } = await configFromFlags(flags);
+  const config = kernel === undefined ? given : await withFeatures(given, kernel, context);
   const manifests = await loadManifests(flags.filename, flags.strict === true, context.io);
   const node = await nodeFromFlags(flags, context, kernel, file?.nodeName);
   if (config.detectLocalMode === 'NodeCIDR' && !config.masqueradeAll && node.podCIDRs.length === 0)

@@ -4,8 +4,12 @@ import type { Family } from '../net/address.js';
 import { formatCidr, parseCidr } from '../net/cidr.js';
 import { integerIn } from '../net/number.js';
 
-/** Which rules and sets are written. `classic`: those that the documentation of kube-proxy's IPVS mode shows. */
-export const PROFILES = ['classic'] as const;
+/**
+ * Which rules and sets are written. `classic`: those that the documentation of kube-proxy's IPVS mode shows (Kubernetes 1.11 to 1.19).
+ * `current`: those that kube-proxy's IPVS mode has written since; they also keep programs of the node from answering at virtual
+ * addresses.
+ */
+export const PROFILES = ['classic', 'current'] as const;
 
 /** One of {@link PROFILES}. */
 export type Profile = (typeof PROFILES)[number];
@@ -58,6 +62,11 @@ export interface ProxyConfig {
    * dropping them to the kubelet, which has had no rule for it since Kubernetes 1.28. Default true.
    */
   readonly dropMarked: boolean;
+  /**
+   * Current profile: whether the kernel has the match `ipvs` (xt_ipvs; `kernel.rules.features()` says). Without it the node itself reaches
+   * load balancers whose source ranges refuse it. Default true.
+   */
+  readonly ipvsMatch: boolean;
 }
 
 /** What kube-proxy does when nothing is configured. */
@@ -76,6 +85,7 @@ export const DEFAULT_CONFIG: ProxyConfig = {
   strictARP: false,
   timeouts: { tcp: 0, tcpFin: 0, udp: 0 },
   dropMarked: true,
+  ipvsMatch: true,
 };
 
 function networks(texts: readonly string[], path: string): string[] {

@@ -3,6 +3,7 @@ import { addressId } from '../ipvs/identity.js';
 import { type Family, parseAddress, tryParseAddress } from '../net/address.js';
 import { cidrContains, parseCidr } from '../net/cidr.js';
 import { parseUrl, sortKey } from '../plan/canonical.js';
+import type { LoadBalancerPort } from '../rules/kube/input.js';
 import { ANNOTATIONS, fits } from './annotations.js';
 import type { ProxyConfig } from './config.js';
 import type { KubeFamilyState } from './desired.js';
@@ -10,7 +11,7 @@ import { portEndpoints, type PortEndpoint, selectEndpoints, type SliceIndex } fr
 import { objectName, type Service, type ServicePort } from './model.js';
 import { KUBE_INTERFACE, type NodeFacts, primaryIP } from './node.js';
 import { nodePortAddresses } from './node-port-addresses.js';
-import { type BalancerPort, familyRules } from './profile-rules.js';
+import { familyRules } from './profile-rules.js';
 import { PROFILE_SETS, SetCollector, storableNetworks } from './sets.js';
 import { noClusterIP, reasonToSkip, type Skipped } from './skip.js';
 import { addressKey, sortedBy } from './sorted.js';
@@ -60,7 +61,7 @@ export class FamilyBuilder {
   /** By URL. */
   readonly #servers = new Map<string, TakenServer>();
   readonly #bound = new Set<string>();
-  readonly #refusedFromNode: BalancerPort[] = [];
+  readonly #refusedFromNode: LoadBalancerPort[] = [];
   readonly #skipped: Skipped[] = [];
   readonly #healthCheckNodePorts: Record<string, number> = {};
   readonly #nodePortAddresses: readonly string[];

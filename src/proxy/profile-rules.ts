@@ -1,18 +1,11 @@
 import { type Family, tryParseAddress } from '../net/address.js';
-import type { Protocol } from '../net/protocol.js';
 import { classicRules } from '../rules/kube/classic.js';
-import type { KubeRulesInput } from '../rules/kube/input.js';
+import { currentRules } from '../rules/kube/current.js';
+import type { KubeRulesInput, LoadBalancerPort, LocalDetector } from '../rules/kube/input.js';
 import type { KubeSetName } from '../rules/kube/names.js';
 import type { RuleSet } from '../rules/types.js';
 import type { ProxyConfig } from './config.js';
 import type { NodeFacts } from './node.js';
-
-/** An address, port and protocol that a load balancer has given to a Service. */
-export interface BalancerPort {
-  readonly address: string;
-  readonly protocol: Protocol;
-  readonly port: number;
-}
 
 /** What the rules of a family depend on. */
 export interface RulesFacts {
@@ -21,40 +14,44 @@ export interface RulesFacts {
   readonly config: ProxyConfig;
   readonly nonEmptySets: ReadonlySet<KubeSetName>;
   /** Those whose source ranges do not let the node itself in. */
-  readonly refusedFromNode: readonly BalancerPort[];
+  readonly refusedFromNode: readonly LoadBalancerPort[];
 }
 
-/** How a pod is recognised in one family; nothing where the configuration, or the node, has no answer. */
-function podsOf(
+/** How a pod is recognised in one family; undefined where the configuration, or the node, has no answer. */
+function localDetector(
   family: Family,
   node: NodeFacts,
-  config: ProxyConfig,
-): Pick<KubeRulesInput, 'clusterCIDR' | 'podInterface'> {
-  const network = (networks: readonly string[]): Pick<KubeRulesInput, 'clusterCIDR'> => {
-    const clusterCIDR = networks.find((text) => tryParseAddress(text.split('/')[0] ?? '')?.family === family);
-    return clusterCIDR === undefined ? {} : { clusterCIDR };
-  };
-  switch (config.detectLocalMode) {
+  { detectLocalMode: mode, clusterCIDR, bridgeInterface, interfaceNamePrefix }: ProxyConfig,
+): LocalDetector | undefined {
+  switch (mode) {
     case 'ClusterCIDR':
-      return network(config.clusterCIDR);
-    case 'NodeCIDR':
-      return network(node.podCIDRs);
+    case 'NodeCIDR': {
+      const cidr = (mode === 'NodeCIDR' ? node.podCIDRs : clusterCIDR).find(
+        (text) => tryParseAddress(text.split('/')[0] ?? '')?.family === family,
+      );
+      return cidr === undefined ? undefined : { mode, cidr };
+    }
     case 'BridgeInterface':
-      return { podInterface: config.bridgeInterface };
+      return { mode, interface: bridgeInterface };
     case 'InterfaceNamePrefix':
-      return { podInterface: `${config.interfaceNamePrefix}+` };
+      return { mode, prefix: interfaceNamePrefix };
   }
 }
 
 /** The rules of the configured profile. */
-export function familyRules({ family, node, config, nonEmptySets }: RulesFacts): RuleSet {
+export function familyRules({ family, node, config, nonEmptySets, refusedFromNode }: RulesFacts): RuleSet {
+  const detector = localDetector(family, node, config);
   const input: KubeRulesInput = {
     family,
     masqueradeAll: config.masqueradeAll,
     masqueradeBit: config.masqueradeBit,
-    ...podsOf(family, node, config),
+    ...(detector === undefined ? {} : { localDetector: detector }),
     nonEmptySets,
-    dropMarked: config.dropMarked,
   };
-  return classicRules(input);
+  switch (config.profile) {
+    case 'classic':
+      return classicRules({ ...input, dropMarked: config.dropMarked });
+    case 'current':
+      return currentRules({ ...input, refusedFromNode, ipvsMatch: config.ipvsMatch });
+  }
 }

@@ -37,8 +37,31 @@ const CLASSIC: ProfileSets = {
   onDemand: ['KUBE-NODE-PORT-LOCAL-SCTP-HASH', 'KUBE-NODE-PORT-SCTP-HASH'],
 };
 
+const CURRENT: ProfileSets = {
+  always: [
+    'KUBE-LOOP-BACK',
+    'KUBE-CLUSTER-IP',
+    'KUBE-EXTERNAL-IP-LOCAL',
+    'KUBE-EXTERNAL-IP',
+    'KUBE-LOAD-BALANCER-LOCAL',
+    'KUBE-LOAD-BALANCER-SOURCE-CIDR',
+    'KUBE-LOAD-BALANCER-SOURCE-IP',
+    'KUBE-LOAD-BALANCER-FW',
+    'KUBE-LOAD-BALANCER',
+    'KUBE-NODE-PORT-LOCAL-TCP',
+    'KUBE-NODE-PORT-TCP',
+    'KUBE-NODE-PORT-LOCAL-UDP',
+    'KUBE-NODE-PORT-UDP',
+    'KUBE-NODE-PORT-LOCAL-SCTP-HASH',
+    'KUBE-NODE-PORT-SCTP-HASH',
+    'KUBE-HEALTH-CHECK-NODE-PORT',
+    'KUBE-IPVS-IPS',
+  ],
+  onDemand: [],
+};
+
 /** The sets of each profile. */
-export const PROFILE_SETS: Readonly<Record<Profile, ProfileSets>> = { classic: CLASSIC };
+export const PROFILE_SETS: Readonly<Record<Profile, ProfileSets>> = { classic: CLASSIC, current: CURRENT };
 
 /** All names of a family, for the ownership scope: whatever a profile, or kube-proxy itself, may have made. */
 export function kubeSetNames(family: Family): string[] {
@@ -64,7 +87,7 @@ export class SetCollector {
     entries.add(canonicalEntry(type, entry, this.#family));
   }
 
-  /** The sets that have entries, by their IPv4 names. */
+  /** The sets that have entries, by their IPv4 names; whether or not the profile has them. */
   nonEmpty(): ReadonlySet<KubeSetName> {
     return new Set(this.#entries.keys());
   }
