@@ -8,6 +8,8 @@ import type { Skipped } from './skip.js';
 import { sortedBy } from './sorted.js';
 import { kubeSysctls } from './sysctls.js';
 
+export type { Skipped };
+
 /** What one family of the node is to look like, with what only people and health servers want to know. */
 export interface KubeFamilyState extends FamilyState {
   readonly skipped: readonly Skipped[];
