@@ -16,6 +16,14 @@ export type {
   LocalDetector,
 } from './kube/input.js';
 export { KUBE_CHAINS, KUBE_SETS, type KubeSet, type KubeSetName, kubeSetName } from './kube/names.js';
+export { nftTable } from './nft/compile.js';
+export { diffNft, isEmptyNftDiff } from './nft/diff.js';
+export { nftSet, type RuleSetContent } from './nft/elements.js';
+export { NFT_TABLE } from './nft/names.js';
+export { createNft } from './nft/nft.js';
+export { readNft } from './nft/reader.js';
+export type * from './nft/types.js';
+export { nftText } from './nft/writer.js';
 export { createRules, iptablesVersion, type RulesOptions } from './rules.js';
 export {
   createRunner,

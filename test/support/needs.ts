@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 
 /** What a kernel suite can need of the machine it runs on. */
-export type Need = 'root' | 'addon' | 'ipvs' | 'ipset' | 'link' | 'rules' | 'dummy';
+export type Need = 'root' | 'addon' | 'ipvs' | 'ipset' | 'link' | 'rules' | 'nft' | 'dummy';
 
 function succeeds(program: string, ...args: readonly string[]): boolean {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
@@ -38,6 +38,8 @@ const PROBES: Readonly<Record<Need, () => string | undefined>> = {
   link: root,
   rules: () =>
     root() ?? (succeeds('iptables-save') ? undefined : 'iptables-save does not work with the running kernel'),
+  nft: () =>
+    root() ?? (succeeds('nft', 'list', 'tables') ? undefined : 'nft does not work with the running kernel'),
   dummy: () => {
     if (root() !== undefined) return root();
     const made = succeeds('unshare', '--net', 'ip', 'link', 'add', 'probe0', 'type', 'dummy');

@@ -1,0 +1,62 @@
+import { ValidationError } from '../../errors.js';
+import type { Jump, RuleSet } from '../types.js';
+import { nftSet, type NftSetType, type RuleSetContent, setType } from './elements.js';
+import { chainName, hookOf } from './names.js';
+import { nftRule, type StatementContext } from './statement.js';
+import type { NftChain, NftTable } from './types.js';
+
+function refuseTwice(names: readonly string[], path: string): void {
+  for (const [i, name] of names.entries())
+    if (names.indexOf(name) !== i) throw new ValidationError(`${path}[${i}]`, 'each name once', name);
+}
+
+/**
+ * Rules and the sets that they name as one table of nft, with the same verdicts (docs/rules.md has what differs). Jumps become
+ * base chains of our own, beside those of others. Sets keep their names; sets that no rule names are there, too. Pure.
+ *
+ * The sets are plain data in ipset's words; those of a `FamilyState` fit as they are.
+ * @throws ValidationError naming what nft cannot say: a rule about a set that is not among the sets, a name with other characters
+ *   than letters, digits and `/_.-`, a comment with double quotes, a mask of 0, a negated match of ports.
+ */
+export function nftTable(rules: RuleSet, sets: readonly RuleSetContent[]): NftTable {
+  const { family } = rules;
+  refuseTwice(
+    sets.map(({ name }) => name),
+    'sets',
+  );
+  refuseTwice(
+    rules.chains.map(({ table, name }) => `${table} ${name}`),
+    'chains',
+  );
+  const types = new Map<string, NftSetType>();
+  for (const [i, { name, type }] of sets.entries()) types.set(name, setType(type, `sets[${i}].type`));
+  const context = (table: StatementContext['table']): StatementContext => ({ family, table, sets: types });
+
+  const chains = rules.chains.map(({ table, name, rules: list }, i): NftChain => {
+    const path = `chains[${i}]`;
+    return {
+      name: chainName(table, name, `${path}.name`),
+      rules: list.map((rule, j) => nftRule(rule, context(table), `${path}.rules[${j}]`)),
+    };
+  });
+  const bases = new Map<string, { first: Jump; at: number; rules: NftChain['rules'] }>();
+  for (const [i, jump] of rules.jumps.entries()) {
+    const rule = nftRule(jump.rule, context(jump.table), `jumps[${i}].rule`);
+    const key = `${jump.table} ${jump.from}`;
+    const base = bases.get(key);
+    if (base === undefined) bases.set(key, { first: jump, at: i, rules: [rule] });
+    else base.rules = [...base.rules, rule];
+  }
+  return {
+    family,
+    sets: sets.map((set, i) => nftSet(set, family, `sets[${i}]`)),
+    chains: [
+      ...chains,
+      ...[...bases.values()].map(({ first: { table, from }, at, rules: list }) => ({
+        name: chainName(table, from, `jumps[${at}].from`),
+        hook: hookOf(table, from, `jumps[${at}].from`),
+        rules: list,
+      })),
+    ],
+  };
+}
