@@ -7,6 +7,7 @@ namespace {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.DefineProperties({
       Napi::PropertyDescriptor::Function(env, exports, "open", seam::open, napi_enumerable),
+      Napi::PropertyDescriptor::Function(env, exports, "openFile", seam::openFile, napi_enumerable),
       Napi::PropertyDescriptor::Function(env, exports, "close", seam::close, napi_enumerable),
       Napi::PropertyDescriptor::Function(env, exports, "run", seam::run, napi_enumerable),
       Napi::PropertyDescriptor::Function(env, exports, "load", seam::load, napi_enumerable),

@@ -44,13 +44,19 @@ std::optional<std::span<const uint8_t>> viewOf(const Napi::Value& value, const s
   return std::span<const uint8_t>{static_cast<const uint8_t*>(data), data == nullptr ? 0 : length};
 }
 
-bool takePath(const Napi::Value& value, OpenOptions& out) {
-  const std::optional<std::string> path = value.IsString() ? stringOf(value) : std::nullopt;
+std::optional<std::string> pathOf(const Napi::Value& value, const std::string& what) {
+  std::optional<std::string> path = value.IsString() ? stringOf(value) : std::nullopt;
   if (!path || path->empty() || path->find('\0') != std::string::npos) {
-    throwType(value.Env(), "netnsPath must be a path");
-    return false;
+    throwType(value.Env(), what + " must be a path");
+    return std::nullopt;
   }
-  out.path = *path;
+  return path;
+}
+
+bool takePath(const Napi::Value& value, OpenOptions& out) {
+  std::optional<std::string> path = pathOf(value, "netnsPath");
+  if (!path) return false;
+  out.path = std::move(*path);
   return true;
 }
 
@@ -187,6 +193,19 @@ std::optional<OpenOptions> openOptionsArg(const Napi::CallbackInfo& info, size_t
     return std::nullopt;
   }
   return out;
+}
+
+std::optional<std::string> pathArg(const Napi::CallbackInfo& info, size_t index) {
+  return pathOf(info[index], argument(index));
+}
+
+std::optional<bool> booleanArg(const Napi::CallbackInfo& info, size_t index) {
+  bool value = false;
+  if (info[index].IsBoolean() && napi_get_value_bool(info.Env(), info[index], &value) == napi_ok) {
+    return value;
+  }
+  throwType(info.Env(), argument(index) + " must be a boolean");
+  return std::nullopt;
 }
 
 }  // namespace seam

@@ -40,6 +40,10 @@ struct OpenOptions {
 [[nodiscard]] std::optional<OpenOptions> openOptionsArg(const Napi::CallbackInfo& info,
                                                         size_t index);
 
+/// A path: text that is not empty and has no NUL.
+[[nodiscard]] std::optional<std::string> pathArg(const Napi::CallbackInfo& info, size_t index);
+[[nodiscard]] std::optional<bool> booleanArg(const Napi::CallbackInfo& info, size_t index);
+
 /// Leave an error pending.
 void throwType(Napi::Env env, const std::string& message);
 void throwRange(Napi::Env env, const std::string& message);

@@ -75,6 +75,15 @@ Napi::Value open(const Napi::CallbackInfo& info) {
               startJob(info.Env(), "ipvs.open", makeOpenJob(*subsystem, std::move(*options))));
 }
 
+Napi::Value openFile(const Napi::CallbackInfo& info) {
+  std::optional<std::string> path = pathArg(info, 0);
+  const std::optional<bool> writing = path ? booleanArg(info, 1) : std::nullopt;
+  std::optional<OpenOptions> options = writing ? openOptionsArg(info, 2) : std::nullopt;
+  if (!options) return info.Env().Undefined();
+  return wrap(info, startJob(info.Env(), "ipvs.openFile",
+                             makeOpenFileJob(std::move(*options), std::move(*path), *writing)));
+}
+
 Napi::Value close(const Napi::CallbackInfo& info) {
   std::shared_ptr<Channel> channel = handleArg(info);
   if (channel == nullptr) return info.Env().Undefined();

@@ -7,6 +7,7 @@ namespace seam {
 // The export table; see src/native/addon.ts for what each one does.
 
 Napi::Value open(const Napi::CallbackInfo& info);
+Napi::Value openFile(const Napi::CallbackInfo& info);
 Napi::Value close(const Napi::CallbackInfo& info);
 Napi::Value run(const Napi::CallbackInfo& info);
 Napi::Value load(const Napi::CallbackInfo& info);

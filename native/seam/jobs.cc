@@ -12,23 +12,30 @@ namespace seam {
 
 namespace {
 
+/// The namespace that the options name; the caller's own one for none. 0 or a negative errno.
+int takeNetns(OpenOptions& options, nl::Netns& netns) noexcept {
+  if (options.fdError != 0) return options.fdError;
+  nl::Fd fd = std::move(options.fd);
+  if (!options.path.empty()) {
+    fd = nl::Fd(::open(options.path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.valid()) return -errno;
+  }
+  netns = nl::Netns(std::move(fd));
+  return 0;
+}
+
 class OpenJob final : public Job {
  public:
   OpenJob(Subsystem subsystem, OpenOptions options) noexcept
       : subsystem_(subsystem), options_(std::move(options)) {}
 
   void execute() noexcept override {
-    nl::Fd netns = std::move(options_.fd);
-    int error = options_.fdError;
-    if (!options_.path.empty()) {
-      netns = nl::Fd(::open(options_.path.c_str(), O_RDONLY | O_CLOEXEC));
-      if (!netns.valid()) error = -errno;
-    }
-    if (error != 0) {
+    nl::Netns netns;
+    if (const int error = takeNetns(options_, netns); error != 0) {
       outcome_ = {.step = OpenOutcome::Step::kNetns, .error = error};
       return;
     }
-    channel_ = std::make_shared<Channel>(subsystem_, nl::Netns(std::move(netns)));
+    channel_ = std::make_shared<Channel>(subsystem_, std::move(netns));
     outcome_ = channel_->open();
   }
 
@@ -60,6 +67,47 @@ class OpenJob final : public Job {
   OpenOptions options_;
   std::shared_ptr<Channel> channel_;
   OpenOutcome outcome_;
+};
+
+/// What is below /proc/net and /proc/sys/net depends on who opens it, and stays so for whoever
+/// reads it. A descriptor that nobody takes is closed.
+class OpenFileJob final : public Job {
+ public:
+  OpenFileJob(OpenOptions options, std::string path, bool writing) noexcept
+      : options_(std::move(options)), path_(std::move(path)), writing_(writing) {}
+
+  void execute() noexcept override {
+    nl::Netns netns;
+    error_ = takeNetns(options_, netns);
+    if (error_ == 0) {
+      auto work = [this]() noexcept {
+        entered_ = true;
+        // Never created: these files are the kernel's.
+        file_ = nl::Fd(::open(path_.c_str(), (writing_ ? O_WRONLY : O_RDONLY) | O_CLOEXEC));
+        if (!file_.valid()) error_ = -errno;
+      };
+      if (const int failed = netns.run(work); failed != 0) error_ = failed;
+    }
+  }
+
+  napi_value result(napi_env env) noexcept override {
+    ObjectBuilder object(env);
+    if (error_ == 0) {
+      object.set("fd", static_cast<double>(file_.get()));
+      if (object.value() != nullptr) static_cast<void>(file_.release());
+    } else {
+      object.set("step", entered_ ? "file" : "netns").set("errno", static_cast<double>(error_));
+    }
+    return object.value();
+  }
+
+ private:
+  OpenOptions options_;
+  std::string path_;
+  bool writing_;
+  bool entered_ = false;
+  int error_ = 0;
+  nl::Fd file_;
 };
 
 class CloseJob final : public Job {
@@ -112,6 +160,10 @@ class ParseJob final : public Job {
 
 std::unique_ptr<Job> makeOpenJob(Subsystem subsystem, OpenOptions options) {
   return std::make_unique<OpenJob>(subsystem, std::move(options));
+}
+
+std::unique_ptr<Job> makeOpenFileJob(OpenOptions options, std::string path, bool writing) {
+  return std::make_unique<OpenFileJob>(std::move(options), std::move(path), writing);
 }
 
 std::unique_ptr<Job> makeCloseJob(std::shared_ptr<Channel> channel) {

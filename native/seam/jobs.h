@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "seam/args.h"
 #include "seam/channel.h"
@@ -10,6 +11,9 @@
 namespace seam {
 
 [[nodiscard]] std::unique_ptr<Job> makeOpenJob(Subsystem subsystem, OpenOptions options);
+/// Open a file inside a network namespace; the promise has its descriptor.
+[[nodiscard]] std::unique_ptr<Job> makeOpenFileJob(OpenOptions options, std::string path,
+                                                   bool writing);
 [[nodiscard]] std::unique_ptr<Job> makeCloseJob(std::shared_ptr<Channel> channel);
 /// The channel must have been claimed; the job releases it.
 [[nodiscard]] std::unique_ptr<Job> makeRunJob(std::shared_ptr<Channel> channel, Request request);

@@ -11,7 +11,7 @@ import type { NumberMatch, OneOrMany, VirtualServerFilter } from './types.js';
 export type ServiceMatcher = (id: ServiceId) => boolean;
 
 /** Whether something is among the values of a filter's field; undefined where the filter does not ask. */
-type Among<T> = ((value: T) => boolean) | undefined;
+export type Among<T> = ((value: T) => boolean) | undefined;
 
 const KEYS = ['protocol', 'family', 'address', 'port', 'fwmark', 'where'] as const;
 
@@ -70,7 +70,7 @@ function predicateAt(value: unknown, path: string): ServiceMatcher | undefined {
 }
 
 /** One value or a list of them. @throws ValidationError for an empty list, which would match nothing */
-function among<T>(
+export function among<T>(
   value: unknown,
   path: string,
   parse: (value: unknown, path: string) => (given: T) => boolean,
@@ -82,12 +82,19 @@ function among<T>(
   return (given) => any.some((matches) => matches(given));
 }
 
-function inNetwork(value: unknown, path: string): (bytes: Uint8Array) => boolean {
+/** True for addresses of a network. @throws ValidationError naming `path` */
+export function inNetwork(value: unknown, path: string): (bytes: Uint8Array) => boolean {
   const cidr: Cidr = parseCidr(value, path);
   return (bytes) => cidrContains(cidr, bytes);
 }
 
-function numberMatch(value: unknown, min: number, max: number, path: string): (given: number) => boolean {
+/** True for the number, or for those in the range. @throws ValidationError naming `path` */
+export function numberMatch(
+  value: unknown,
+  min: number,
+  max: number,
+  path: string,
+): (given: number) => boolean {
   if (!isObject(value)) {
     const wanted = integerIn(value, min, max, path);
     return (given) => given === wanted;

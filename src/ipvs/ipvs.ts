@@ -41,6 +41,7 @@ import type {
   BatchOptions,
   BatchResult,
   Connection,
+  ConnectionOptions,
   Drain,
   DrainOptions,
   Ipvs,
@@ -262,7 +263,7 @@ class KernelIpvs implements Ipvs {
       : listServers(this.#exchange, this.#numbers, options, matches);
   }
 
-  connections(options: CallOptions = {}): AsyncIterable<Connection> {
+  connections(options: ConnectionOptions = {}): AsyncIterable<Connection> {
     return readConnections(this.#connections, options);
   }
 

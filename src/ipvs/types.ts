@@ -457,8 +457,39 @@ export interface Connection {
   readonly state: string;
   /** Seconds until the entry goes, unless packets come. */
   readonly expires: number;
+  /**
+   * A persistence template: what binds a client to the server, and no connection. Told by the client's port 0, which a data connection of FTP
+   * that is yet to come has as well.
+   */
+  readonly template: boolean;
   /** What a persistence engine keeps, such as the call id of a SIP dialogue. */
   readonly engine?: { readonly name: string; readonly data: string };
+}
+
+/** What an end of a connection has to be. */
+export interface ConnectionEndFilter {
+  /** Addresses or networks. */
+  readonly address?: OneOrMany<string>;
+  readonly port?: OneOrMany<NumberMatch>;
+}
+
+/** Which connections are meant. All fields that are given have to fit; one with several values fits when one of them does. */
+export interface ConnectionFilter {
+  readonly protocol?: OneOrMany<string>;
+  readonly client?: ConnectionEndFilter;
+  readonly virtual?: ConnectionEndFilter;
+  readonly server?: ConnectionEndFilter;
+  /** `ESTABLISHED`, `FIN_WAIT` … in any case of letters. */
+  readonly state?: OneOrMany<string>;
+  /** Persistence templates only, or connections only. */
+  readonly template?: boolean;
+  /** Asked last. Only `true` means yes. */
+  readonly where?: (connection: Connection) => boolean;
+}
+
+/** Options of `connections`. */
+export interface ConnectionOptions extends CallOptions {
+  readonly filter?: ConnectionFilter;
 }
 
 /** The IPVS table of one network namespace. */
@@ -517,11 +548,11 @@ export interface Ipvs {
    * The connection table of the namespace, streamed in the kernel's order from /proc/net/ip_vs_conn (there is no netlink request).
    * Entries that come or go meanwhile may be missed or come twice.
    *
-   * Another namespace than that of this process is read through a helper, `nsenter --net=PATH -- cat`, and needs CAP_SYS_ADMIN.
-   * Ending the iteration ends the reading. @throws NotFoundError when the kernel has no ip_vs, ProtocolError for a line of unknown
-   * form, CommandError when the helper fails
+   * The table is that of the kernel's own namespace; another one than that of this process needs CAP_SYS_ADMIN to enter. Ending the iteration
+   * ends the reading. Bad input throws a ValidationError at once. @throws NotFoundError when the kernel has no ip_vs, ProtocolError for a
+   * line of unknown form
    */
-  connections(options?: CallOptions): AsyncIterable<Connection>;
+  connections(options?: ConnectionOptions): AsyncIterable<Connection>;
   /**
    * Take real servers out of service: give them weight 0, wait until their connections are gone, and remove them where asked to. Without
    * `realServers`, all that the virtual server has when the drain begins.

@@ -1,5 +1,5 @@
 /**
- * The export table of the native addon: about ten functions that move fixed-layout records (records.ts) and know no meaning.
+ * The export table of the native addon: a dozen functions that move fixed-layout records (records.ts) and know no meaning.
  * They throw only on misuse of the seam (wrong lengths, closed handles); kernel refusals are data in the reply.
  */
 
@@ -35,6 +35,10 @@ export type NativeOpenReply =
       readonly step: 'netns' | 'socket' | 'family';
       readonly errno: number;
     };
+
+/** Result of opening a file: its descriptor, or the step that failed with its errno (negative). */
+export type NativeFileReply =
+  { readonly fd: number } | { readonly step: 'netns' | 'file'; readonly errno: number };
 
 /** Options of one run. */
 export interface NativeRunOptions {
@@ -106,6 +110,11 @@ export interface ChannelCounters {
 export interface Addon {
   /** Open the sockets of a subsystem, on a thread of their own when a namespace is given. */
   open(subsystem: Subsystem, options: NativeOpenOptions): Promise<NativeOpenReply>;
+  /**
+   * Open a file that exists, inside a network namespace: what is below /proc/thread-self/net and /proc/sys/net depends on who opens it, and
+   * stays the same for whoever reads it then. The descriptor belongs to the caller.
+   */
+  openFile(path: string, writing: boolean, options: NativeOpenOptions): Promise<NativeFileReply>;
   /** Close at once; running work ends first. Closing twice is fine. */
   close(handle: NativeHandle): Promise<void>;
   /**

@@ -35,6 +35,11 @@ export function openFailure(
   }
 }
 
+/** Why a namespace could not be entered, for another operation than opening a channel. */
+export function enteringFailure(operation: string, options: NativeOpenOptions, errno: number): NetlinkError {
+  return netnsFailure({ code: errnoName(errno), errno, operation }, namespaceName(options));
+}
+
 type Common = Pick<NetlinkErrorInit, 'code' | 'errno' | 'operation'>;
 
 function namespaceName(options: NativeOpenOptions): string {

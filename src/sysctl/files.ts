@@ -1,7 +1,5 @@
-import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { constants } from 'node:os';
-import { CommandError } from '../errors.js';
+import { type NamespaceFile, openNamespaceFile } from '../netlink/file.js';
 
 /** What reading or writing one file below /proc/sys came to. */
 export type FileOutcome =
@@ -48,80 +46,37 @@ export const ownFiles: SysctlFiles = {
   },
 };
 
-/** The texts of strerror(3) in the C locale for what these files answer; the helper programs print nothing else. */
-const MESSAGES: readonly (readonly [text: string, errno: number])[] = [
-  ['No such file or directory', constants.errno.ENOENT],
-  ['Permission denied', constants.errno.EACCES],
-  ['Operation not permitted', constants.errno.EPERM],
-  ['Read-only file system', constants.errno.EROFS],
-  ['Invalid argument', constants.errno.EINVAL],
-  ['Numerical result out of range', constants.errno.ERANGE],
-  ['Device or resource busy', constants.errno.EBUSY],
-  ['Input/output error', constants.errno.EIO],
-];
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(argv: readonly string[], stdin: string, signal: AbortSignal | undefined): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const [program = '', ...args] = argv;
-    const child = spawn(program, args, { stdio: 'pipe', env: { ...process.env, LC_ALL: 'C' } });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (stdout += chunk));
-    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(stdin);
-    const abort = (): void => void child.kill('SIGTERM');
-    signal?.addEventListener('abort', abort, { once: true });
-    child.once('error', (cause) => {
-      signal?.removeEventListener('abort', abort);
-      reject(
-        new CommandError({
-          argv,
-          stderr: cause.message,
-          missing: true,
-          hint: 'apt install util-linux coreutils',
-          cause,
-        }),
-      );
-    });
-    child.once('close', (code) => {
-      signal?.removeEventListener('abort', abort);
-      if (code === null && signal?.aborted) reject(signal.reason as Error);
-      else resolve({ code, stdout, stderr });
-    });
-  });
-}
-
 /**
- * Files of another namespace. /proc/sys/net shows the namespace of the task that looks a name up (net/sysctl_net.c), and JavaScript
- * cannot move a thread of this process into another one; so a short-lived helper does the look-up: `nsenter --net=PATH -- cat FILE`,
- * and `tee FILE` with the value on stdin. No shell is involved. setns(2) needs CAP_SYS_ADMIN.
+ * Files of another namespace. /proc/sys/net shows the namespace of the thread that looks a name up (net/sysctl_net.c), so the native part
+ * opens them on a thread of its own inside of it. Needs CAP_SYS_ADMIN, as setns(2) does.
  */
 export function netnsFiles(netnsPath: string): SysctlFiles {
-  const helper = async (
-    program: 'cat' | 'tee',
+  const access = async (
+    operation: 'sysctl.get' | 'sysctl.set',
     path: string,
-    stdin: string,
     signal: AbortSignal | undefined,
+    work: (file: NamespaceFile) => Promise<string>,
   ): Promise<FileOutcome> => {
-    const argv = ['nsenter', `--net=${netnsPath}`, '--', program, `${ROOT}/${path}`];
-    const { code, stdout, stderr } = await start(argv, stdin, signal);
-    if (code === 0) return { text: stdout };
-    const failure = new CommandError({ argv, stderr, ...(code === null ? {} : { exitCode: code }) });
-    const errno = MESSAGES.find(([text]) => stderr.includes(text))?.[1];
-    // What nsenter itself could not do says nothing about the entry.
-    if (errno === undefined || !stderr.startsWith(`${program}: `)) throw failure;
-    return { errno, cause: failure };
+    signal?.throwIfAborted();
+    const mode = operation === 'sysctl.get' ? 'read' : 'write';
+    const file = await openNamespaceFile(operation, { netnsPath }, `${ROOT}/${path}`, mode);
+    if ('errno' in file) return { errno: -file.errno, cause: undefined };
+    try {
+      signal?.throwIfAborted();
+      return { text: await work(file) };
+    } catch (err) {
+      signal?.throwIfAborted();
+      return outcome(err);
+    } finally {
+      await file.close();
+    }
   };
   return {
-    read: (path, signal) => helper('cat', path, '', signal),
-    write: (path, text, signal) => helper('tee', path, text, signal),
+    read: (path, signal) => access('sysctl.get', path, signal, (file) => file.text()),
+    write: (path, text, signal) =>
+      access('sysctl.set', path, signal, async (file) => {
+        await file.write(text);
+        return text;
+      }),
   };
 }

@@ -19,6 +19,17 @@ describeKernel(['link'], 'sysctls of another namespace', () => {
     }
   });
 
+  it('are not to be had when the namespace cannot be entered', async () => {
+    expect(await rejection(createSysctl('/nowhere/ns').get('net.ipv4.ip_forward'))).toMatchObject({
+      name: 'NotFoundError',
+      operation: 'sysctl.get',
+      target: 'network namespace /nowhere/ns',
+    });
+    expect(await rejection(createSysctl('/dev/null').set('net.ipv4.ip_forward', 1))).toMatchObject({
+      name: 'InvalidArgumentError',
+    });
+  });
+
   it('refuse what the kernel refuses', async () => {
     const netns = await makeNetns('sysctl');
     try {

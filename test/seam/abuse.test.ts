@@ -1,3 +1,4 @@
+import { closeSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Addon, NativeHandle } from '../../src/native/addon.js';
@@ -284,6 +285,29 @@ describe('opening', () => {
     expect(() => addon.open('route', { netnsPath: '/proc/self/ns/net', netnsFd: 0 })).toThrow(
       'exclude each other',
     );
+  });
+
+  it.each([
+    [undefined, false, {}],
+    ['', false, {}],
+    ['/proc/a\0b', false, {}],
+    ['/proc/self/stat', 1, {}],
+    ['/proc/self/stat', false, undefined],
+    ['/proc/self/stat', false, { netnsPath: 7 }],
+  ])('refuses a file %o for writing %o in %o', (path, writing, options) => {
+    expect(() => loose.openFile(path, writing, options)).toThrow(TypeError);
+  });
+
+  it('of a file says which step failed, and gives a descriptor that is the caller’s', async () => {
+    expect(await addon.openFile('/nowhere/file', false, {})).toEqual({ step: 'file', errno: -2 });
+    expect(await addon.openFile('/proc/self/stat', false, { netnsPath: '/nowhere' })).toEqual({
+      step: 'netns',
+      errno: -2,
+    });
+    const reply = await addon.openFile('/proc/self/stat', false, {});
+    if (!('fd' in reply)) throw new Error('not opened');
+    expect(readFileSync(reply.fd, 'latin1')).toContain(`${String(process.pid)} (`);
+    closeSync(reply.fd);
   });
 
   it('survives being asked for many at once', async () => {

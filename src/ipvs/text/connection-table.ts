@@ -75,6 +75,7 @@ export function parseConnection(line: string): Connection | undefined {
     server: destination,
     state,
     expires: Number(expires),
+    template: client.port === 0 && (state === 'NONE' || state === 'ASSURED'),
     ...(engine === undefined || data.length === 0 ? {} : { engine: { name: engine, data: data.join(' ') } }),
   };
 }

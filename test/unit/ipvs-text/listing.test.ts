@@ -242,6 +242,7 @@ describe('connections', () => {
       server: { address: '10.1.0.2', port: 5060 },
       state: 'UDP',
       expires: 300,
+      template: false,
       engine: { name: 'sip', data: '123456789@10.0.0.1' },
     });
     expect(found[3]).toMatchObject({ client: { address: '2001:db8::1', port: 50000 } });

@@ -42,6 +42,7 @@ function fakeAddon(answer: (records: Uint8Array, call: number) => NativeReply): 
   };
   const addon: Addon = {
     open: () => Promise.resolve({ handle: HANDLE, receiveBuffer: 1, sendBuffer: 1 }),
+    openFile: nothing,
     close: () => exclusive(() => void calls.push({ what: 'close' })),
     run: (_handle, _shape, records, _heap, options) => {
       calls.push({ what: 'run', records, options });
