@@ -37,6 +37,7 @@ import { Pace } from './pace.js';
 import { applyServicePatch, defaultService, parseServicePatch, sameService } from './service-settings.js';
 import { check, found, removed, type RemoveOptions } from './settle.js';
 import { newDestination, parseSpec } from './spec.js';
+import { watch } from './watch.js';
 import type {
   BatchOptions,
   BatchResult,
@@ -45,6 +46,7 @@ import type {
   Drain,
   DrainOptions,
   Ipvs,
+  IpvsEvent,
   IpvsInfo,
   IpvsOperation,
   IpvsTimeouts,
@@ -59,6 +61,7 @@ import type {
   VirtualServerAttributes,
   VirtualServerRef,
   VirtualServerSpec,
+  WatchOptions,
 } from './types.js';
 
 /**
@@ -283,6 +286,10 @@ class KernelIpvs implements Ipvs {
     options: BatchOptions = {},
   ): Promise<BatchResult<IpvsOperation>> {
     return runBatch(this.#exchange, this.#lock, operations, options);
+  }
+
+  watch(options: WatchOptions = {}): AsyncIterable<IpvsEvent> {
+    return watch(this.#exchange, this.#numbers, options);
   }
 
   drain(

@@ -121,7 +121,13 @@ export interface VirtualServerSpec extends VirtualServerAttributes {
   readonly realServers?: readonly RealServerSpec[];
 }
 
-/** Counters since creation or the last zeroing, and rates over the last seconds. `number` by default, `bigint` on request. */
+/**
+ * Counters since creation or the last zeroing, and rates. `number` by default (exact up to 2^53), `bigint` on request.
+ *
+ * They lag behind: the kernel adds up what its processors counted once every two seconds, so what has just happened is not in yet, and
+ * rates are running averages over several such periods. With sysctl net.ipv4.vs.run_estimation 0 they stand still (the numbers
+ * of connections of a real server do not: those are exact).
+ */
 export interface Stats<N extends number | bigint = number> {
   readonly connections: N;
   readonly packetsIn: N;
@@ -325,6 +331,57 @@ export interface ReadOptions extends CallOptions {
 
 /** Milliseconds between two looks: always the same, or between `min` (after a change) and `max` (while nothing changes). */
 export type PollInterval = number | { readonly min: number; readonly max: number };
+
+/** What to watch. */
+export interface WatchOptions extends CallOptions {
+  /** Which virtual servers. Default all. */
+  readonly filter?: OneOrMany<VirtualServerFilter>;
+  /** Real servers too. Default true. */
+  readonly realServers?: boolean;
+  /** Counters, rates and numbers of connections count as changes too. Default false: settings only. */
+  readonly stats?: boolean;
+  /** Begin with an `added` for everything that is there, and a `ready`. Default false: begin with what changes from now on. */
+  readonly initial?: boolean;
+  /** Pause between two looks. Default 250 to 2000 milliseconds: short after a change, longer while nothing happens. */
+  readonly interval?: PollInterval;
+}
+
+/** A change of the table. Handles are snapshots of the look that found it, `before` of the one before that. */
+export type IpvsEvent =
+  | {
+      readonly type: 'added' | 'removed';
+      readonly kind: 'virtualServer';
+      /** `tcp://10.0.0.1:80` */
+      readonly target: string;
+      /** For what was removed: as it was last seen. */
+      readonly server: VirtualServer;
+    }
+  | {
+      readonly type: 'added' | 'removed';
+      readonly kind: 'realServer';
+      /** `tcp://10.0.0.1:80 -> 10.244.1.7:8080` */
+      readonly target: string;
+      readonly server: RealServer;
+    }
+  | {
+      readonly type: 'changed';
+      readonly kind: 'virtualServer';
+      readonly target: string;
+      readonly server: VirtualServer;
+      readonly before: VirtualServer;
+      /** Names of the fields that differ: `scheduler`, `persistence` … */
+      readonly fields: readonly string[];
+    }
+  | {
+      readonly type: 'changed';
+      readonly kind: 'realServer';
+      readonly target: string;
+      readonly server: RealServer;
+      readonly before: RealServer;
+      readonly fields: readonly string[];
+    }
+  /** Only with `initial`: everything that was there has been reported. */
+  | { readonly type: 'ready' };
 
 /** How to take real servers out of service. */
 export interface DrainOptions extends CallOptions {
@@ -553,6 +610,16 @@ export interface Ipvs {
    * line of unknown form
    */
   connections(options?: ConnectionOptions): AsyncIterable<Connection>;
+  /**
+   * Changes of the table, by looking again and again: the kernel sends no notifications for IPVS. What comes and goes between two looks is not
+   * seen, and something removed and added again is seen as changed, where it differs. Removals are looked at twice before
+   * they are reported.
+   *
+   * Looks are taken only while the consumer waits: for a slow one changes come together, and nothing piles up. An iteration never ends by
+   * itself: leave it, or abort its signal, which makes it throw the signal's reason. A look that fails ends it with that error. Each
+   * iteration is a watch of its own. Bad input throws a ValidationError at once.
+   */
+  watch(options?: WatchOptions): AsyncIterable<IpvsEvent>;
   /**
    * Take real servers out of service: give them weight 0, wait until their connections are gone, and remove them where asked to. Without
    * `realServers`, all that the virtual server has when the drain begins.

@@ -682,6 +682,30 @@ describeOn(['ipvs'], 'ipvs: calls', (open) => {
   });
 });
 
+describeOn(['ipvs'], 'ipvs: watches', (open) => {
+  it('see what comes, changes and goes', async () => {
+    const { ipvs } = await open();
+    const seen: string[] = [];
+    for await (const event of ipvs.watch({ initial: true, interval: { min: 5, max: 50 } })) {
+      if (event.type === 'ready') {
+        await ipvs.ensure({ url: WEB, realServers: ['10.244.1.7:8080'] });
+        continue;
+      }
+      seen.push(`${event.type} ${event.target}`);
+      if (seen.length === 2) await ipvs.set(WEB, { scheduler: 'rr' });
+      if (seen.length === 3) await ipvs.flush();
+      if (seen.length === 5) break;
+    }
+    expect(seen).toEqual([
+      `added ${WEB}`,
+      `added ${WEB} -> 10.244.1.7:8080`,
+      `changed ${WEB}`,
+      `removed ${WEB} -> 10.244.1.7:8080`,
+      `removed ${WEB}`,
+    ]);
+  });
+});
+
 describeOn(['ipvs'], 'ipvs: drains', (open) => {
   it('take the weight, and remove what has no connections', async () => {
     const { ipvs } = await open();
