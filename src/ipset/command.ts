@@ -1,5 +1,5 @@
 import { SetCommand, SetOptions } from '../native/records.js';
-import { setFieldText } from './text.js';
+import { setFieldText } from './fields.js';
 
 /** IPSET_CMD_* of linux/netfilter/ipset/ip_set.h. */
 export const Cmd = {
@@ -20,6 +20,9 @@ export const Cmd = {
   getByIndex: 15,
 } as const;
 
+/** IPSET_FLAG_WITH_* : what the entries of a set carry, in the order in which `ipset save` prints the options. */
+export const WithFlags = { counters: 8, comment: 16, forceadd: 32, skbinfo: 64 } as const;
+
 /** IPSET_FLAG_LIST_* : what a listing leaves out. */
 export const ListFlags = { everything: 0, namesOnly: 2, headersOnly: 4 } as const;
 
@@ -35,10 +38,41 @@ export interface CommandFields {
   readonly family?: number;
   readonly revision?: number;
   readonly listFlags?: number;
+  readonly index?: number;
   readonly hashSize?: number;
   readonly maxElem?: number;
-  readonly range?: readonly [number, number];
+  /** Seconds. */
+  readonly timeout?: number;
+  /** IPSET_FLAG_WITH_*. */
+  readonly cadtFlags?: number;
+  readonly initVal?: number;
+  readonly markMask?: number;
+  readonly listSize?: number;
+  readonly netmask?: number;
+  readonly bucketSize?: number;
+  /** First and last port. */
+  readonly ports?: readonly [number, number];
+  /** First and last address in network order. */
+  readonly addresses?: readonly [Uint8Array, Uint8Array];
+  readonly bitmask?: Uint8Array;
 }
+
+/** Where the numbers of a create lie, by the size of the field. */
+const U32_FIELDS = [
+  ['hashSize', SetCommand.hashSize, SetOptions.setHashSize],
+  ['maxElem', SetCommand.maxElem, SetOptions.setMaxElem],
+  ['timeout', SetCommand.timeout, SetOptions.setTimeout],
+  ['cadtFlags', SetCommand.cadtFlags, SetOptions.setCadtFlags],
+  ['initVal', SetCommand.initVal, SetOptions.setInitVal],
+  ['markMask', SetCommand.markMask, SetOptions.setMarkMask],
+  ['listSize', SetCommand.listSize, SetOptions.setSize],
+] as const;
+const U8_FIELDS = [
+  ['family', SetCommand.family, SetOptions.setFamily],
+  ['revision', SetCommand.revision, SetOptions.setRevision],
+  ['netmask', SetCommand.netmask, SetOptions.setNetmask],
+  ['bucketSize', SetCommand.bucketSize, SetOptions.setBucketSize],
+] as const;
 
 /** Pack one request. The caller has validated names and numbers. */
 export function packCommand(fields: CommandFields): Uint8Array {
@@ -52,26 +86,35 @@ export function packCommand(fields: CommandFields): Uint8Array {
   setFieldText(bytes, SetCommand.name, fields.name ?? '');
   setFieldText(bytes, SetCommand.name2, fields.name2 ?? '');
   u32[SetCommand.listFlags >> 2] = fields.listFlags ?? 0;
-  if (fields.family !== undefined) {
-    bytes[SetCommand.family] = fields.family;
-    options |= SetOptions.setFamily;
+  for (const [name, at, bit] of U32_FIELDS) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    u32[at >> 2] = value;
+    options |= bit;
   }
-  if (fields.revision !== undefined) {
-    bytes[SetCommand.revision] = fields.revision;
-    options |= SetOptions.setRevision;
+  for (const [name, at, bit] of U8_FIELDS) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    bytes[at] = value;
+    options |= bit;
   }
-  if (fields.hashSize !== undefined) {
-    u32[SetCommand.hashSize >> 2] = fields.hashSize;
-    options |= SetOptions.setHashSize;
+  if (fields.index !== undefined) {
+    u16[SetCommand.index >> 1] = fields.index;
+    options |= SetOptions.setIndex;
   }
-  if (fields.maxElem !== undefined) {
-    u32[SetCommand.maxElem >> 2] = fields.maxElem;
-    options |= SetOptions.setMaxElem;
-  }
-  if (fields.range !== undefined) {
-    u16[SetCommand.port >> 1] = fields.range[0];
-    u16[SetCommand.portTo >> 1] = fields.range[1];
+  if (fields.ports !== undefined) {
+    u16[SetCommand.port >> 1] = fields.ports[0];
+    u16[SetCommand.portTo >> 1] = fields.ports[1];
     options |= SetOptions.setPort | SetOptions.setPortTo;
+  }
+  if (fields.addresses !== undefined) {
+    bytes.set(fields.addresses[0], SetCommand.ip);
+    bytes.set(fields.addresses[1], SetCommand.ipTo);
+    options |= SetOptions.setIp | SetOptions.setIpTo;
+  }
+  if (fields.bitmask !== undefined) {
+    bytes.set(fields.bitmask, SetCommand.bitmask);
+    options |= SetOptions.setBitmask;
   }
   u32[SetCommand.options >> 2] = options;
   return bytes;

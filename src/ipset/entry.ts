@@ -1,35 +1,42 @@
 import { ValidationError } from '../errors.js';
 import { tryParseAddress, type Family } from '../net/address.js';
-import { SetEntry } from '../native/records.js';
-import { entryTable, layoutOf } from './layout.js';
-import { packEntry } from './pack.js';
-import { SET_TYPES } from './set-types.js';
+import { EntryArena } from './arena.js';
+import { layoutOf } from './layout.js';
+import { setType } from './options.js';
 import type { Entry, EntryInput, SetType } from './types.js';
-import { entryObject, entryText } from './unpack.js';
+import { entryObject } from './unpack.js';
 
 /** The family that an entry's first address has; `inet` for types without addresses and for what is no address. */
-function familyOfEntry(type: SetType, entry: unknown): Family {
-  if (SET_TYPES[type].families.length === 0) return 'inet';
-  let ip: unknown = entry;
-  if (typeof entry === 'object' && entry !== null && 'ip' in entry) ip = entry.ip;
-  if (typeof ip !== 'string') return 'inet';
-  return tryParseAddress(/^[^,/ ]*/.exec(ip)?.[0] ?? '')?.family ?? 'inet';
+function familyOfEntry(entry: unknown): Family {
+  let text: unknown = entry;
+  if (typeof entry === 'object' && entry !== null) {
+    text = 'ip' in entry ? entry.ip : 'net' in entry ? entry.net : undefined;
+  }
+  if (typeof text !== 'string') return 'inet';
+  return tryParseAddress(/^[^,/ -]*/.exec(text)?.[0] ?? '')?.family ?? 'inet';
 }
 
-function packOne(type: SetType, entry: unknown, family: Family | undefined, path: string) {
-  const layout = layoutOf(type, family ?? familyOfEntry(type, entry));
-  const table = entryTable(new Uint8Array(SetEntry.size));
+function packOne(
+  type: SetType,
+  entry: unknown,
+  words: readonly string[] | undefined,
+  family: Family | undefined,
+  path: string,
+): EntryArena {
+  setType(type, 'type');
+  const arena = new EntryArena(layoutOf(type, family ?? familyOfEntry(entry)));
   try {
-    packEntry(table, 0, layout, entry);
+    if (words === undefined) arena.push(entry);
+    else arena.pushWords(String(entry), words);
   } catch (err) {
     throw err instanceof ValidationError ? err.under(path) : err;
   }
-  return { table, layout };
+  return arena;
 }
 
 /**
  * An entry as canonical text, exactly as `ipset save` prints it: `TCP` becomes `tcp`, addresses are shortest, host bits of networks
- * are cleared, a full prefix length is left out, an absent protocol is TCP. Pure.
+ * are cleared, a full prefix length is left out, an absent protocol is TCP, options come in its order. Pure.
  *
  * @param family of the set; by default the one of the entry's first address
  * @throws ValidationError at `path`
@@ -40,8 +47,7 @@ export function canonicalEntry<T extends SetType>(
   family?: Family,
   path = 'entry',
 ): string {
-  const { table, layout } = packOne(type, entry, family, path);
-  return entryText(table, 0, layout);
+  return packOne(type, entry, undefined, family, path).text(0);
 }
 
 /**
@@ -54,6 +60,33 @@ export function parseEntry<T extends SetType>(
   family?: Family,
   path = 'entry',
 ): Entry<T> {
-  const { table, layout } = packOne(type, entry, family, path);
-  return entryObject<T>(table, 0, layout);
+  const arena = packOne(type, entry, undefined, family, path);
+  return entryObject<T>(arena.table, 0, arena.layout);
+}
+
+/**
+ * The same for the words of a command line, quotes taken off: `['10.0.0.1', 'timeout', '60', 'comment', 'two words']`. Pure.
+ * @throws ValidationError at `path`
+ */
+export function parseEntryWords<T extends SetType>(
+  type: T,
+  words: readonly string[],
+  family?: Family,
+  path = 'entry',
+): Entry<T> {
+  const [key = '', ...rest] = words;
+  const arena = packOne(type, key, rest, family, path);
+  return entryObject<T>(arena.table, 0, arena.layout);
+}
+
+/**
+ * The part of an entry's canonical text that tells it from others of its set: without timeout, counters, comment and skb values. Pure.
+ */
+export function entryKey(text: string): string {
+  const space = text.indexOf(' ');
+  if (space < 0) return text;
+  const comment = text.indexOf(' comment "');
+  const options = comment < 0 ? text.slice(space) : text.slice(space, comment);
+  const flags = ['nomatch', 'wildcard'].filter((flag) => options.split(' ').includes(flag));
+  return [text.slice(0, space), ...flags].join(' ');
 }

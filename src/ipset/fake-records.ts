@@ -1,7 +1,7 @@
 import { Failure, FailureFlags, SetCommand, SetHeader, SetOptions } from '../native/records.js';
 import type { Reply } from '../netlink/types.js';
 import type { FakeSet } from './fake-set.js';
-import { fieldText, setFieldText } from './text.js';
+import { fieldText, setFieldText } from './fields.js';
 
 /** Records are native endian. */
 export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;

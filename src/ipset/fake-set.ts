@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { EntryParts, SetEntry } from '../native/records.js';
 import { familyOf } from '../net/address.js';
 import { IpsetErr } from './errors.js';
-import { NOMATCH, entryTable, layoutOf, type EntryLayout, type EntryTable } from './layout.js';
+import { EntryFlags, entryTable, layoutOf, type EntryLayout, type EntryTable } from './layout.js';
 import { hasIcmpType, hasPorts } from './protocols.js';
 import { SET_TYPES } from './set-types.js';
 import type { SetType } from './types.js';
@@ -114,7 +114,7 @@ export class FakeSet {
       maskAddress(record, SetEntry.ip2, prefix, full / 8);
       nomatch =
         (parts & EntryParts.entryCadtFlags) !== 0 &&
-        ((table.u32[SetEntry.cadtFlags >> 2] ?? 0) & NOMATCH) !== 0;
+        ((table.u32[SetEntry.cadtFlags >> 2] ?? 0) & EntryFlags.nomatch) !== 0;
     }
     if (spec.parts.includes('protocolPort')) {
       if ((parts & EntryParts.entryProto) === 0) return MISSING_PROTO;
@@ -131,7 +131,7 @@ export class FakeSet {
     if (zero && type === 'hash:ip') return HASH_ELEM;
     if (zero && type === 'hash:ip,port') return EINVAL;
     table.u32[SetEntry.parts >> 2] = mask | (nomatch ? EntryParts.entryCadtFlags : 0);
-    table.u32[SetEntry.cadtFlags >> 2] = nomatch ? NOMATCH : 0;
+    table.u32[SetEntry.cadtFlags >> 2] = nomatch ? EntryFlags.nomatch : 0;
     return { key: keyOf(record), nomatch };
   }
 

@@ -26,7 +26,7 @@ import {
 } from './fake-records.js';
 import { FakeSet, type FakeSetParameters } from './fake-set.js';
 import { formatSave } from './save.js';
-import { SET_TYPES, isSetType } from './set-types.js';
+import { SET_TYPES, isSetType, type EntryPart } from './set-types.js';
 import type { SetType } from './types.js';
 
 const ENOENT = 2;
@@ -38,20 +38,45 @@ const ENOMEM = 12;
 
 /** Highest revisions of the types in Linux 6.12. */
 const REVISIONS: Readonly<Record<SetType, number>> = {
+  'bitmap:ip': 3,
+  'bitmap:ip,mac': 3,
+  'bitmap:port': 3,
   'hash:ip': 6,
+  'hash:ip,mac': 1,
+  'hash:ip,mark': 3,
   'hash:ip,port': 7,
   'hash:ip,port,ip': 6,
   'hash:ip,port,net': 8,
-  'bitmap:port': 3,
+  'hash:mac': 1,
+  'hash:net': 7,
+  'hash:net,iface': 8,
+  'hash:net,net': 4,
+  'hash:net,port': 8,
+  'hash:net,port,net': 3,
+  'list:set': 3,
 };
 
 /** What swap compares: sets with the same matching parts can take each other's place. */
-const FEATURES: Readonly<Record<SetType, string>> = {
-  'hash:ip': 'ip',
-  'hash:ip,port': 'ip,port',
-  'hash:ip,port,ip': 'ip,port,ip2',
-  'hash:ip,port,net': 'ip,port,ip2,nomatch',
-  'bitmap:port': 'port',
+function featuresOf(type: SetType): string {
+  const { parts, flags } = SET_TYPES[type];
+  return [
+    ...new Set(parts.map((part) => FEATURE[part])),
+    ...(flags.includes('nomatch') ? ['nomatch'] : []),
+  ].join();
+}
+const FEATURE: Readonly<Record<EntryPart, string>> = {
+  ip: 'ip',
+  host: 'ip',
+  net: 'ip',
+  protocolPort: 'port',
+  port: 'port',
+  ip2: 'ip2',
+  net2: 'ip2',
+  mac: 'mac',
+  optionalMac: 'mac',
+  mark: 'mark',
+  iface: 'iface',
+  set: 'name',
 };
 
 /** An answer that the fake gives instead of doing what was asked. */
@@ -430,7 +455,7 @@ class FakeChannel implements FakeIpsetChannel {
     const second = this.#slots.get(b);
     if (second === undefined) return IpsetErr.existSetname2;
     const [x, y] = [first.set.parameters, second.set.parameters];
-    if (FEATURES[x.type] !== FEATURES[y.type] || x.family !== y.family) return IpsetErr.typeMismatch;
+    if (featuresOf(x.type) !== featuresOf(y.type) || x.family !== y.family) return IpsetErr.typeMismatch;
     [first.set, second.set] = [second.set, first.set];
     return 0;
   }

@@ -1,8 +1,9 @@
 import { AF, familyOf, formatAddress } from '../net/address.js';
 import { SetHeader as H, SetOptions } from '../native/records.js';
 import { isSetType } from './set-types.js';
-import { fieldText } from './text.js';
-import type { SetExtension, SetHeader } from './types.js';
+import { fieldText } from './fields.js';
+import { WithFlags } from './command.js';
+import type { SetHeader } from './types.js';
 
 /** A SetHeader record as it came: of a set of any type, with where its entries are. */
 export interface RawHeader {
@@ -15,21 +16,17 @@ export interface RawHeader {
   readonly protocol: number;
   /** PROTOCOL only */
   readonly protocolMin: number;
+  /** Number of the set in its namespace; with protocol 7. */
+  readonly index: number | undefined;
   /** Index of the request that it answers. */
   readonly op: number;
   readonly firstEntry: number;
   readonly entryCount: number;
-  /** The public form; undefined for types that this package does not speak. */
+  /** The public form; undefined for types that this package does not know. */
   readonly header: SetHeader | undefined;
 }
 
-/** IPSET_FLAG_WITH_* bits of the header's CADT_FLAGS, in the order in which `ipset save` prints the options. */
-const EXTENSIONS: readonly (readonly [number, SetExtension])[] = [
-  [8, 'counters'],
-  [16, 'comment'],
-  [32, 'forceadd'],
-  [64, 'skbinfo'],
-];
+const WITH = Object.entries(WithFlags) as [keyof typeof WithFlags, number][];
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -63,17 +60,21 @@ export function unpackHeaders(records: Uint8Array): RawHeader[] {
       if (has(SetOptions.setHashSize)) h.hashSize = u32At(H.hashSize);
       if (has(SetOptions.setMaxElem)) h.maxElements = u32At(H.maxElem);
       if (has(SetOptions.setPort)) h.range = [u16At(H.port), u16At(H.portTo)];
+      if (has(SetOptions.setIp)) {
+        h.range = [formatAddress(bytes, 'inet', at + H.ip), formatAddress(bytes, 'inet', at + H.ipTo)];
+      }
+      if (has(SetOptions.setMarkMask)) h.markMask = u32At(H.markMask);
+      if (has(SetOptions.setSize)) h.size = u32At(H.listSize);
+      if (has(SetOptions.setIndex)) h.index = u16At(H.index);
       if (has(SetOptions.setBucketSize)) h.bucketSize = u8At(H.bucketSize);
       if (has(SetOptions.setInitVal)) h.initialValue = u32At(H.initVal);
       if (has(SetOptions.setNetmask)) h.netmask = u8At(H.netmask);
       if (has(SetOptions.setBitmask)) {
         h.bitmask = formatAddress(bytes, familyOf(u8At(H.family)) ?? 'inet', at + H.bitmask);
       }
-      if (has(SetOptions.setTimeout)) h.timeoutSeconds = u32At(H.timeout);
+      if (has(SetOptions.setTimeout)) h.timeout = u32At(H.timeout);
       if (has(SetOptions.setCadtFlags)) {
-        const flags = u32At(H.cadtFlags);
-        const extensions = EXTENSIONS.filter(([bit]) => (flags & bit) !== 0).map(([, word]) => word);
-        if (extensions.length > 0) h.extensions = extensions;
+        for (const [name, bit] of WITH) if ((u32At(H.cadtFlags) & bit) !== 0) h[name] = true;
       }
       header = h;
     }
@@ -84,6 +85,7 @@ export function unpackHeaders(records: Uint8Array): RawHeader[] {
       revisionMin: u8At(H.revisionMin),
       protocol: u8At(H.protocol),
       protocolMin: u8At(H.protocolMin),
+      index: has(SetOptions.setIndex) ? u16At(H.index) : undefined,
       op: u32At(H.op),
       firstEntry: u32At(H.firstEntry),
       entryCount: u32At(H.entryCount),

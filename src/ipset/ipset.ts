@@ -5,11 +5,24 @@ import { IpsetErr, ipsetError, mismatchError, type AnswerContext } from './error
 import { refusalAt, refusalCount } from './failure.js';
 import { familyNumber, unpackHeaders, type RawHeader } from './header.js';
 import { EntryList, list } from './listing.js';
-import { checkOptions, existingName, newName, setType, type CheckedOptions } from './options.js';
+import { existingName, newName } from './names.js';
+import type { EntryTable } from './layout.js';
+import { checkOptions, setType } from './options.js';
+import { chooseRevision, createFields, type CreateRequest } from './create.js';
+import type { Family } from '../net/address.js';
+import { integerIn } from '../net/number.js';
 import { refusalError, Session, type Versions } from './session.js';
 import { SetHandle, type SetVerbs } from './set.js';
 import { SET_TYPES, type SetTypeSpec } from './set-types.js';
-import type { CreateOptions, Ipset, IPSet, SetHeader, SetSnapshot, SetType } from './types.js';
+import type {
+  CreateOptions,
+  Ipset,
+  IPSet,
+  RevisionOption,
+  SetHeader,
+  SetSnapshot,
+  SetType,
+} from './types.js';
 
 const NO_COUNTERS: ChannelCounters = {
   sends: 0,
@@ -64,13 +77,10 @@ class IpsetClient implements Ipset {
     }
     if (reply.error !== 0) throw ipsetError(reply.error, context);
     if (reply.settled < specs.length) throw ipsetError(-105, context);
-    const found: Record<SetType, Versions | undefined> = {
-      'hash:ip': undefined,
-      'hash:ip,port': undefined,
-      'hash:ip,port,ip': undefined,
-      'hash:ip,port,net': undefined,
-      'bitmap:port': undefined,
-    };
+    const found = Object.fromEntries(specs.map(({ name }) => [name, undefined])) as Record<
+      SetType,
+      Versions | undefined
+    >;
     for (const answer of unpackHeaders(reply.SetHeader ?? new Uint8Array())) {
       const spec = specs[answer.op];
       if (spec !== undefined) found[spec.name] = { min: answer.revisionMin, max: answer.revision };
@@ -81,7 +91,7 @@ class IpsetClient implements Ipset {
   async create<T extends SetType>(
     name: string,
     type: T,
-    options: CreateOptions<T> & CallOptions = {},
+    options: CreateOptions<T> & RevisionOption & CallOptions = {},
   ): Promise<IPSet<T>> {
     const request = this.#request(name, type, options);
     return this.#create(request, type, 'ipset.create', options);
@@ -90,7 +100,7 @@ class IpsetClient implements Ipset {
   async ensure<T extends SetType>(
     name: string,
     type: T,
-    options: CreateOptions<T> & CallOptions = {},
+    options: CreateOptions<T> & RevisionOption & CallOptions = {},
   ): Promise<{ readonly set: IPSet<T>; readonly created: boolean }> {
     const request = this.#request(name, type, options);
     // The set may come or go between the two questions; a few rounds settle any race that is not a fight.
@@ -120,24 +130,50 @@ class IpsetClient implements Ipset {
     return this.#handle<T>(spoken(raw, 'ipset.get'));
   }
 
+  async header(name: string, options?: CallOptions): Promise<SetHeader | undefined> {
+    existingName(name, 'name');
+    const raw = await this.#header(name, 'ipset.header', options);
+    return raw === undefined ? undefined : spoken(raw, 'ipset.header');
+  }
+
+  async byName(name: string, options?: CallOptions): Promise<number | undefined> {
+    existingName(name, 'name');
+    const context: AnswerContext = { operation: 'ipset.byName', target: `set ${name}` };
+    return (await this.#lookUp({ command: Cmd.getByName, name }, context, options))?.index;
+  }
+
+  async byIndex(index: number, options?: CallOptions): Promise<string | undefined> {
+    integerIn(index, 0, 0xfffe, 'index');
+    const context: AnswerContext = { operation: 'ipset.byIndex', target: `set with index ${String(index)}` };
+    return (await this.#lookUp({ command: Cmd.getByIndex, index }, context, options))?.name;
+  }
+
+  async names(options: CallOptions & { readonly prefix?: string } = {}): Promise<string[]> {
+    const prefix = prefixOf(options.prefix);
+    const context: AnswerContext = { operation: 'ipset.names' };
+    const listing = await list(this.#session, { depth: 'namesOnly' }, context, options);
+    const names = (listing?.headers ?? []).map(({ name }) => name);
+    return names.filter((name) => name.startsWith(prefix)).sort();
+  }
+
   async list(options: CallOptions & { readonly prefix?: string } = {}): Promise<IPSet[]> {
     const context: AnswerContext = { operation: 'ipset.list' };
-    const listing = await list(this.#session, { headersOnly: true }, context, options);
+    const listing = await list(this.#session, { depth: 'headersOnly' }, context, options);
     return known(listing?.headers ?? [], options.prefix).map(({ header }) => this.#handle(header));
   }
 
   async snapshot(options: CallOptions & { readonly prefix?: string } = {}): Promise<SetSnapshot[]> {
     const context: AnswerContext = { operation: 'ipset.snapshot' };
     if (options.prefix === undefined) {
-      const all = await list(this.#session, { headersOnly: false }, context, options);
-      return all === undefined ? [] : snapshots(known(all.headers), all.records, options);
+      const all = await list(this.#session, { depth: 'everything' }, context, options);
+      return all === undefined ? [] : snapshots(known(all.headers), all.table, options);
     }
     // With a prefix the other sets, which may be huge, are not read.
     const out: SetSnapshot[] = [];
-    const names = await list(this.#session, { headersOnly: true }, context, options);
+    const names = await list(this.#session, { depth: 'headersOnly' }, context, options);
     for (const { header } of known(names?.headers ?? [], options.prefix)) {
-      const one = await list(this.#session, { name: header.name, headersOnly: false }, context, options);
-      if (one !== undefined) out.push(...(await snapshots(known(one.headers), one.records, options)));
+      const one = await list(this.#session, { name: header.name, depth: 'everything' }, context, options);
+      if (one !== undefined) out.push(...(await snapshots(known(one.headers), one.table, options)));
     }
     return out;
   }
@@ -151,10 +187,18 @@ class IpsetClient implements Ipset {
     throw refusalError(refusal, context);
   }
 
+  async destroyAll(options?: CallOptions): Promise<void> {
+    await this.#session.command({ command: Cmd.destroy }, { operation: 'ipset.destroyAll' }, options);
+  }
+
   async flush(name: string, options?: CallOptions): Promise<void> {
     existingName(name, 'name');
     const context: AnswerContext = { operation: 'ipset.flush', target: `set ${name}` };
     await this.#session.command({ command: Cmd.flush, name }, context, options);
+  }
+
+  async flushAll(options?: CallOptions): Promise<void> {
+    await this.#session.command({ command: Cmd.flush }, { operation: 'ipset.flushAll' }, options);
   }
 
   async rename(from: string, to: string, options?: CallOptions): Promise<void> {
@@ -193,7 +237,7 @@ class IpsetClient implements Ipset {
     const context: AnswerContext = { operation, target: `set ${name} of ${spec.name}`, type: spec.name };
     const { family } = request.options;
     const revisions = await this.#session.revisions(spec, family, context, options);
-    const revision = Math.min(revisions.max, Math.max(revisions.min, spec.revision));
+    const revision = chooseRevision(request, revisions, context);
     await this.#session.command(createFields(request, revision), context, options);
     const header = await this.#header(name, operation, options);
     if (header === undefined) throw ipsetError(-2, context);
@@ -203,41 +247,39 @@ class IpsetClient implements Ipset {
   /** What is there under the name, when it is what was asked for. */
   #checked<T extends SetType>(raw: RawHeader, type: T, request: CreateRequest, operation: string): IPSet<T> {
     const wanted = describe(type, request.options);
-    const has = raw.header === undefined ? raw.type : describe(raw.header.type, checkedOf(raw.header));
+    const has = raw.header === undefined ? raw.type : describe(raw.header.type, raw.header);
     if (has !== wanted) throw mismatchError(operation, request.name, has, wanted);
     return this.#handle<T>(spoken(raw, operation));
   }
 
   async #header(name: string, operation: string, options?: CallOptions): Promise<RawHeader | undefined> {
     const context: AnswerContext = { operation, target: `set ${name}` };
-    const listing = await list(this.#session, { name, headersOnly: true }, context, options);
+    const listing = await list(this.#session, { name, depth: 'headersOnly' }, context, options);
     return listing?.headers[0];
+  }
+
+  /** Ask GET_BYNAME or GET_BYINDEX, which came with protocol 7. */
+  async #lookUp(
+    fields: Omit<CommandFields, 'protocol'>,
+    context: AnswerContext,
+    options?: CallOptions,
+  ): Promise<RawHeader | undefined> {
+    if ((await this.#session.protocol(context, options)) < 7) {
+      throw new UnsupportedError({
+        ...{ code: 'ERR_SET_PROTOCOL', errno: -IpsetErr.protocol, operation: context.operation },
+        meaning: 'the kernel speaks no ipset protocol 7, with which indexes came (Linux 4.20)',
+      });
+    }
+    const { reply, refusal } = await this.#session.tryCommand(fields, context, options);
+    if (refusal === undefined) return unpackHeaders(reply.SetHeader ?? new Uint8Array())[0];
+    if (refusal.code === -2) return undefined;
+    throw refusalError(refusal, context);
   }
 
   #handle<T extends SetType>(header: SetHeader): IPSet<T> {
     // Callers have compared header.type with T, or left T at "any type".
     return new SetHandle<T>(this.#session, this.#verbs, header as SetHeader<T>);
   }
-}
-
-interface CreateRequest {
-  readonly name: string;
-  readonly spec: SetTypeSpec;
-  readonly options: CheckedOptions;
-}
-
-function createFields(request: CreateRequest, revision: number): Omit<CommandFields, 'protocol'> {
-  const { name, spec, options } = request;
-  return {
-    command: Cmd.create,
-    name,
-    name2: spec.name,
-    family: familyNumber(options.family),
-    revision,
-    ...(options.hashSize === undefined ? {} : { hashSize: options.hashSize }),
-    ...(options.maxElements === undefined ? {} : { maxElem: options.maxElements }),
-    ...(options.range === undefined ? {} : { range: options.range }),
-  };
 }
 
 function typeQuestion(spec: SetTypeSpec, protocol: number): Uint8Array {
@@ -253,18 +295,20 @@ function joined(records: readonly Uint8Array[]): Uint8Array {
   return Uint8Array.from(records.flatMap((record) => [...record]));
 }
 
-/** What makes a set another one: type, family, range. Sizes may differ. */
-function describe(type: string, options: Pick<CheckedOptions, 'family' | 'range'>): string {
+/** What makes a set another one: type, family, range. Sizes and options may differ. */
+function describe(
+  type: string,
+  options: {
+    readonly family?: Family | undefined;
+    readonly range?: readonly [number, number] | readonly [string, string] | undefined;
+  },
+): string {
   const family = options.family === undefined ? '' : ` family ${options.family}`;
   const range = options.range === undefined ? '' : ` range ${options.range.join('-')}`;
   return `${type}${family}${range}`;
 }
 
-function checkedOf(header: SetHeader): Pick<CheckedOptions, 'family' | 'range'> {
-  return { family: header.family, range: header.range };
-}
-
-/** The header, when this package speaks the type. @throws UnsupportedError */
+/** The header, when this package knows the type. @throws UnsupportedError */
 function spoken(raw: RawHeader, operation: string): SetHeader {
   if (raw.header !== undefined) return raw.header;
   throw new UnsupportedError({
@@ -272,7 +316,7 @@ function spoken(raw: RawHeader, operation: string): SetHeader {
     errno: -IpsetErr.findType,
     operation,
     target: `set ${raw.name}`,
-    meaning: `it is of type ${raw.type}, which this package does not speak`,
+    meaning: `it is of type ${raw.type}, which this package does not know`,
   });
 }
 
@@ -281,23 +325,28 @@ interface KnownSet {
   readonly header: SetHeader;
 }
 
-/** The sets of types that this package speaks, by name. */
-function known(raws: readonly RawHeader[], prefix = ''): KnownSet[] {
-  if (typeof prefix !== 'string') throw new ValidationError('options.prefix', 'text', prefix);
+/** The sets of types that this package knows, by name. */
+function known(raws: readonly RawHeader[], prefix?: string): KnownSet[] {
   return raws
     .flatMap((raw) => (raw.header === undefined ? [] : [{ raw, header: raw.header }]))
-    .filter(({ header }) => header.name.startsWith(prefix))
+    .filter(({ header }) => header.name.startsWith(prefixOf(prefix)))
     .sort((a, b) => (a.header.name < b.header.name ? -1 : a.header.name > b.header.name ? 1 : 0));
+}
+
+function prefixOf(prefix: unknown): string {
+  if (prefix === undefined) return '';
+  if (typeof prefix === 'string') return prefix;
+  throw new ValidationError('options.prefix', 'text', prefix);
 }
 
 async function snapshots(
   sets: readonly KnownSet[],
-  records: Uint8Array,
+  table: EntryTable,
   options: CallOptions,
 ): Promise<SetSnapshot[]> {
   const out: SetSnapshot[] = [];
   for (const { raw, header } of sets) {
-    out.push({ header, entries: await new EntryList(records, raw, header).texts(options.signal) });
+    out.push({ header, entries: await new EntryList(table, raw, header).texts(options.signal) });
   }
   return out;
 }

@@ -1,7 +1,7 @@
 import { EntryParts, LinePart, SetGrammar } from '../native/records.js';
 import type { EntryLayout } from './layout.js';
 import type { EntryPart } from './set-types.js';
-import { setFieldText } from './text.js';
+import { setFieldText } from './fields.js';
 
 const HASH = 35;
 const SEMICOLON = 59;
@@ -36,11 +36,21 @@ export function lineContent(line: string): string {
 /** How the native reader sees the parts; one that is not here is left to the grammar in pack.ts, and all types that have it. */
 const KINDS: Readonly<Partial<Record<EntryPart, number>>> = {
   ip: LinePart.lineIp,
+  host: LinePart.lineIp,
+  net: LinePart.lineNet,
   protocolPort: LinePart.lineProtocolPort,
   ip2: LinePart.lineIp2,
   net2: LinePart.lineNet2,
   port: LinePart.linePort,
+  mac: LinePart.lineMac,
+  mark: LinePart.lineMark,
+  iface: LinePart.lineInterface,
+  set: LinePart.lineName,
 };
+
+/** EntryParts of the options that the native reader knows. */
+const OPTIONS =
+  EntryParts.entryTimeout | EntryParts.entryPackets | EntryParts.entryBytes | EntryParts.entryComment;
 
 /**
  * The SetGrammar record for the entries of a set. It tells the native reader the plain forms only; what is not plain, it leaves to
@@ -51,9 +61,15 @@ export function lineGrammar(layout: EntryLayout, prefix = ''): Uint8Array {
   const record = new Uint8Array(SetGrammar.size);
   const u32 = new Uint32Array(record.buffer);
   u32[SetGrammar.parts >> 2] = layout.mask;
-  u32[SetGrammar.options >> 2] = layout.spec.nomatch ? EntryParts.entryCadtFlags : 0;
+  const { parts, flags, zeroPrefix } = layout.spec;
+  const nomatch = flags.includes('nomatch') ? EntryParts.entryCadtFlags : 0;
+  u32[SetGrammar.options >> 2] = (OPTIONS & ~layout.lacking) | nomatch;
   record[SetGrammar.family] = layout.af;
-  const kinds = layout.spec.parts.map((part) => KINDS[part]);
+  const whole = zeroPrefix ? LinePart.lineWhole : 0;
+  const kinds = parts.map((part) => {
+    const kind = KINDS[part];
+    return part === 'net' || part === 'net2' ? (kind ?? 0) | whole : kind;
+  });
   if (kinds.every((kind) => kind !== undefined)) {
     record[SetGrammar.count] = kinds.length;
     record.set(kinds, SetGrammar.kinds);

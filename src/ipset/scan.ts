@@ -9,6 +9,9 @@ const ZERO = 48;
 const NINE = 57;
 const COLON = 58;
 const DOT = 46;
+const COMMA = 44;
+const SPACE = 32;
+const TAB = 9;
 
 /** A dotted IPv4 address, into four bytes at `at`. Leading zeros are refused, since some tools read them as octal. */
 export function scanIPv4(text: string, from: number, out: Uint8Array, at: number): number {
@@ -119,4 +122,36 @@ export function positionOf(scanned: number): number {
 /** The value of a scanned number. */
 export function numberOf(scanned: number): number {
   return scanned & 0xffff;
+}
+
+const MAC_TEXT = 17;
+
+/** A hardware address, `00:11:22:aa:bb:cc`, into six bytes at `at`. */
+export function scanMac(text: string, from: number, out: Uint8Array, at: number): number {
+  for (let byte = 0; byte < 6; byte++) {
+    const i = from + 3 * byte;
+    if (byte > 0 && text.charCodeAt(i - 1) !== COLON) return -1;
+    const high = hexDigit(text.charCodeAt(i));
+    const low = hexDigit(text.charCodeAt(i + 1));
+    if (high < 0 || low < 0) return -1;
+    out[at + byte] = high * 16 + low;
+  }
+  return from + MAC_TEXT;
+}
+
+/** The position of the next comma, white space or the end. */
+export function scanToken(text: string, from: number): number {
+  let i = from;
+  for (; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === COMMA || c === SPACE || c === TAB) break;
+  }
+  return i;
+}
+
+/** A number of 32 bits in decimal, or in hexadecimal behind `0x`; undefined for anything else. */
+export function parseUint32(text: string): number | undefined {
+  if (!/^(?:\d{1,10}|0[xX][0-9a-fA-F]{1,8})$/.test(text)) return undefined;
+  const value = Number(text);
+  return value <= 0xffff_ffff ? value : undefined;
 }

@@ -99,6 +99,7 @@ export class Sender {
         {
           shape: 'SetEntry',
           records: arena.records(from),
+          heap: arena.heap,
           head: await this.#headRecord(),
           stopOnError: this.stop,
         },

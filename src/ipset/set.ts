@@ -1,11 +1,11 @@
-import { ValidationError } from '../errors.js';
+import { ValidationError, type NetlinkError } from '../errors.js';
 import type { CallOptions } from '../netlink/types.js';
 import { EntryArena } from './arena.js';
 import { bulk } from './bulk.js';
 import { Cmd, packCommand } from './command.js';
 import { ipsetError, type AnswerContext } from './errors.js';
-import { refusalAt } from './failure.js';
-import { layoutOf, type EntryLayout } from './layout.js';
+import { refusalAt, type Refusal } from './failure.js';
+import { isRange, layoutOf, type EntryLayout } from './layout.js';
 import { EntryIterator, EntryList, list } from './listing.js';
 import { checkReply, isExist, refusalError, type Session } from './session.js';
 import type {
@@ -15,6 +15,7 @@ import type {
   Entry,
   EntryInput,
   IPSet,
+  EntryReadOptions,
   SetHeader,
   SetType,
 } from './types.js';
@@ -39,7 +40,7 @@ export class SetHandle<T extends SetType> implements IPSet<T> {
     this.header = header;
     this.#session = session;
     this.#verbs = verbs;
-    this.#layout = layoutOf(header.type, header.family);
+    this.#layout = layoutOf(header.type, header.family, header);
   }
 
   get name(): string {
@@ -71,12 +72,14 @@ export class SetHandle<T extends SetType> implements IPSet<T> {
     return bulk('delete', target, entries, options);
   }
 
-  entries(options?: CallOptions): AsyncIterable<Entry<T>> {
-    return this.#iterate(options);
+  entries(options: EntryReadOptions & { readonly bigint: true }): AsyncIterable<Entry<T, bigint>>;
+  entries(options?: EntryReadOptions): AsyncIterable<Entry<T>>;
+  entries(options?: EntryReadOptions): AsyncIterable<Entry<T, number | bigint>> {
+    return this.#iterate<number | bigint>(options);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Entry<T>> {
-    return this.#iterate();
+    return this.#iterate<number>();
   }
 
   async texts(options?: CallOptions): Promise<string[]> {
@@ -86,7 +89,7 @@ export class SetHandle<T extends SetType> implements IPSet<T> {
 
   async size(options?: CallOptions): Promise<number> {
     const context = this.#context('size');
-    const listing = await list(this.#session, { name: this.name, headersOnly: true }, context, options);
+    const listing = await list(this.#session, { name: this.name, depth: 'headersOnly' }, context, options);
     const header = listing?.headers[0]?.header;
     if (header === undefined) throw ipsetError(-2, context);
     return header.elements;
@@ -108,35 +111,64 @@ export class SetHandle<T extends SetType> implements IPSet<T> {
     } catch (err) {
       throw err instanceof ValidationError ? err.under('entry') : err;
     }
+    const range = isRange(arena.table, 0, this.#layout);
+    if (verb === 'has' && range) {
+      // The kernel would look at the first address only.
+      throw new ValidationError('entry', 'one entry, not a range', entry);
+    }
+    const refusal = await this.#send(verb, arena, false, options);
+    if (refusal === undefined) return true;
+    if (isExist(refusal)) {
+      // Of a range the kernel has done what was before the first that was there, or was not.
+      const again = range ? await this.#send(verb, arena, true, options) : undefined;
+      if (again === undefined) return false;
+      throw this.#refused(verb, again, arena);
+    }
+    throw this.#refused(verb, refusal, arena);
+  }
+
+  async #send(
+    verb: Verb,
+    arena: EntryArena,
+    exist: boolean,
+    options?: CallOptions,
+  ): Promise<Refusal | undefined> {
     const context = this.#context(verb);
     const head = packCommand({
       command: COMMAND[verb],
       protocol: await this.#session.protocol(context, options),
       name: this.name,
+      exist,
     });
     const channel = await this.#session.channel();
-    const reply = await channel.run({ shape: 'SetEntry', records: arena.records(), head }, options);
+    const reply = await channel.run(
+      { shape: 'SetEntry', records: arena.records(), heap: arena.heap, head },
+      options,
+    );
     const refusal = refusalAt(reply, 0);
-    if (refusal === undefined) {
-      checkReply(reply, context);
-      return true;
-    }
-    if (isExist(refusal)) return false;
-    throw refusalError(refusal, refusal.wholeMessage ? context : this.#context(verb, arena.text(0)));
+    if (refusal === undefined) checkReply(reply, context);
+    return refusal;
   }
 
-  #iterate(options?: CallOptions): EntryIterator<T> {
-    return new EntryIterator<T>(() => this.#list(options), options?.signal);
+  #refused(verb: Verb, refusal: Refusal, arena: EntryArena): NetlinkError {
+    return refusalError(
+      refusal,
+      refusal.wholeMessage ? this.#context(verb) : this.#context(verb, arena.text(0)),
+    );
+  }
+
+  #iterate<N extends number | bigint>(options?: EntryReadOptions): EntryIterator<T, N> {
+    return new EntryIterator<T, N>(() => this.#list(options), options);
   }
 
   async #list(options?: CallOptions): Promise<EntryList<T>> {
     const context = this.#context('entries');
-    const listing = await list(this.#session, { name: this.name, headersOnly: false }, context, options);
+    const listing = await list(this.#session, { name: this.name, depth: 'everything' }, context, options);
     const raw = listing?.headers[0];
     if (listing === undefined || raw === undefined) throw ipsetError(-2, context);
     // A set of another type may have taken the name since this handle was made: decode what came, not what was expected.
     if (raw.header === undefined) throw ipsetError(-4098, { ...context, type: raw.type });
-    return new EntryList<T>(listing.records, raw, raw.header);
+    return new EntryList<T>(listing.table, raw, raw.header);
   }
 
   #context(verb: string, entry?: string): AnswerContext {

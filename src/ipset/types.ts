@@ -5,74 +5,224 @@ import type { CallOptions, ChannelCounters } from '../netlink/types.js';
 /** Protocol part of an entry: a name, or `tcp` etc. by IANA number 1–255 (ICMP and protocols without ports are by number). */
 export type PortProtocol = 'tcp' | 'udp' | 'sctp' | 'udplite' | number;
 
-/** Element of each set type, as an object. Ports are numbers 0–65535. */
-export interface EntryOf {
-  'hash:ip': { readonly ip: string };
-  'hash:ip,port': { readonly ip: string; readonly protocol?: PortProtocol; readonly port: number };
-  'hash:ip,port,ip': {
-    readonly ip: string;
-    readonly protocol?: PortProtocol;
-    readonly port: number;
-    readonly ip2: string;
-  };
-  'hash:ip,port,net': {
-    readonly ip: string;
-    readonly protocol?: PortProtocol;
-    readonly port: number;
-    /** A network or one address; `/0` is refused by the kernel: store its two halves. */
-    readonly net: string;
-    /** An exception from the wider networks of the set: what it covers does not match. Default false. */
-    readonly nomatch?: boolean;
-  };
-  'bitmap:port': { readonly port: number };
+/**
+ * What an entry can carry besides its key, when the set was created with the option in parentheses. Listings of such a set give
+ * `timeout`, `packets` and `bytes` always, the others where they are not empty.
+ */
+export interface EntryOptions<N extends number | bigint = number> {
+  /** Seconds until the entry expires, 0 for never, at most 2 147 483; the set's default when absent. In listings: what is left. (`timeout`) */
+  readonly timeout?: number;
+  /** Packets that matched. (`counters`) */
+  readonly packets?: N;
+  /** Bytes of these packets. (`counters`) */
+  readonly bytes?: N;
+  /** Up to 255 bytes of UTF-8 without double quotes and line breaks, which the text form cannot carry. (`comment`) */
+  readonly comment?: string;
+  /** Mark that the SET target gives to packets: `0x1`, or `0x1/0xff` with a mask. (`skbinfo`) */
+  readonly skbmark?: string;
+  /** Traffic class that the SET target gives to packets, major:minor in hexadecimal: `1:a0`. (`skbinfo`) */
+  readonly skbprio?: string;
+  /** Transmit queue that the SET target gives to packets, 0–65535. (`skbinfo`) */
+  readonly skbqueue?: number;
 }
 
-/** Set types that this package speaks. */
+/** Entries of types that hold networks can be exceptions. */
+export interface Nomatch {
+  /** An exception from the wider networks of the set: what it covers does not match. Default false. */
+  readonly nomatch?: boolean;
+}
+
+/** Protocol and port. */
+export interface ProtocolPort {
+  /** Default `tcp`. */
+  readonly protocol?: PortProtocol;
+  /** 0–65535. For ICMP in `inet` and ICMPv6 in `inet6`: type × 256 + code. */
+  readonly port: number;
+  /** Input only: the last port of a range that starts at `port`. */
+  readonly portTo?: number;
+}
+
+/**
+ * Element of each set type, as an object. Addresses named `ip` (but not those of `*,mac`), `net` and `net2` can be IPv4 ranges
+ * in input, `10.0.0.1-10.0.0.9`, and `ip` a network, which stands for all its addresses; the kernel makes elements of them. Networks
+ * are `address/length`, or one address.
+ */
+export interface EntryOf<N extends number | bigint = number> {
+  'bitmap:ip': EntryOptions<N> & { readonly ip: string };
+  'bitmap:ip,mac': EntryOptions<N> & {
+    readonly ip: string;
+    /** Without it the first packet from the address fills it in. */
+    readonly mac?: string;
+  };
+  'bitmap:port': EntryOptions<N> & {
+    readonly port: number;
+    /** Input only: the last port of a range that starts at `port`. */
+    readonly portTo?: number;
+  };
+  'hash:ip': EntryOptions<N> & { readonly ip: string };
+  'hash:ip,mac': EntryOptions<N> & { readonly ip: string; readonly mac: string };
+  'hash:ip,mark': EntryOptions<N> & {
+    readonly ip: string;
+    /** 0–0xffffffff; masked with the set's `markMask`. */
+    readonly mark: number;
+  };
+  'hash:ip,port': EntryOptions<N> & ProtocolPort & { readonly ip: string };
+  'hash:ip,port,ip': EntryOptions<N> & ProtocolPort & { readonly ip: string; readonly ip2: string };
+  'hash:ip,port,net': EntryOptions<N> &
+    ProtocolPort &
+    Nomatch & {
+      readonly ip: string;
+      /** A network or one address; `/0` is refused by the kernel: store its two halves. */
+      readonly net: string;
+    };
+  'hash:mac': EntryOptions<N> & {
+    /** Six hexadecimal bytes joined by colons. */
+    readonly mac: string;
+  };
+  'hash:net': EntryOptions<N> &
+    Nomatch & {
+      /** A network or one address; `/0` is refused by the kernel: store its two halves. */
+      readonly net: string;
+    };
+  'hash:net,iface': EntryOptions<N> &
+    Nomatch & {
+      /** A network or one address; `/0` for all. */
+      readonly net: string;
+      /** Name of an interface, at most 15 bytes; it need not exist. */
+      readonly iface: string;
+      /** The interface is a port of a bridge. Default false. */
+      readonly physdev?: boolean;
+      /** `iface` is the beginning of names. Kernel 5.5. Default false. */
+      readonly wildcard?: boolean;
+    };
+  'hash:net,net': EntryOptions<N> & Nomatch & { readonly net: string; readonly net2: string };
+  'hash:net,port': EntryOptions<N> & ProtocolPort & Nomatch & { readonly net: string };
+  'hash:net,port,net': EntryOptions<N> &
+    ProtocolPort &
+    Nomatch & {
+      /** A network or one address; `/0` for all. */
+      readonly net: string;
+      /** The same. */
+      readonly net2: string;
+    };
+  'list:set': EntryOptions<N> & {
+    /** Name of a set that is no `list:set`. */
+    readonly set: string;
+    /** Input only: the member that it is put in front of. In `has` and `delete`: only if it stands there. */
+    readonly before?: string;
+    /** Input only: the member that it is put behind. In `has` and `delete`: only if it stands there. */
+    readonly after?: string;
+  };
+}
+
+/** All set types of the kernel. */
 export type SetType = keyof EntryOf;
 
-/** An entry to add, delete or look for: an object, or the text that `ipset save` writes (`10.0.0.1,tcp:80`). */
-export type EntryInput<T extends SetType> = EntryOf[T] | string;
+/**
+ * An entry to add, delete or look for: an object, or text as `ipset save` writes it and ipset(8) reads it (`10.0.0.1,tcp:80`,
+ * `10.0.0.0/8 timeout 60 nomatch comment "lab"`, `10.0.0.1-10.0.0.9,udp:53-54`).
+ */
+export type EntryInput<T extends SetType> = EntryOf<number | bigint>[T] | string;
 
-/** An entry as it was listed: the object, with the canonical text that `ipset save` prints. */
-export type Entry<T extends SetType> = EntryOf[T];
+/** An entry as it was listed. */
+export type Entry<T extends SetType, N extends number | bigint = number> = EntryOf<N>[T];
 
-/** Options of `create` for the types above. */
+/** Types whose sets are made for one family or the other. */
+export type TypeWithFamily = Exclude<SetType, `bitmap:${string}` | 'hash:mac' | 'list:set'>;
+/** Types that store addresses by bits, so that they have a range. */
+export type BitmapType = Extract<SetType, `bitmap:${string}`>;
+/** Types that store entries in a hash. */
+export type HashType = Extract<SetType, `hash:${string}`>;
+
+/**
+ * Options of `create`, by type: those that a type does not have are `never`. Names are those of ipset(8), except `hashSize`
+ * (hashsize), `maxElements` (maxelem), `markMask` (markmask), `bucketSize` (bucketsize) and `initialValue` (initval).
+ */
 export interface CreateOptions<T extends SetType = SetType> {
-  /** Hash types; default `inet`. */
-  readonly family?: T extends 'bitmap:port' ? never : Family;
+  /** Hash types but `hash:mac`; default `inet`. */
+  readonly family?: T extends TypeWithFamily ? Family : never;
+  /**
+   * Bitmap types, required: the first and last port or address, inclusive; for addresses also text, `10.0.0.0-10.0.0.9` or
+   * `10.0.0.0/24`. At most 65 536 entries.
+   */
+  readonly range?: T extends 'bitmap:port'
+    ? readonly [number, number]
+    : T extends BitmapType
+      ? string | readonly [string, string]
+      : never;
   /** Hash types: initial size, rounded up to a power of two, at least 64; default 1024. */
-  readonly hashSize?: number;
+  readonly hashSize?: T extends HashType ? number : never;
   /** Hash types: most entries; default 65 536. */
-  readonly maxElements?: number;
-  /** `bitmap:port`: first and last port, inclusive; required there. */
-  readonly range?: T extends 'bitmap:port' ? readonly [number, number] : never;
+  readonly maxElements?: T extends HashType ? number : never;
+  /** Prefix length that addresses are masked with. `bitmap:ip`: 1–32; `hash:ip`, and `hash:ip,port` and `hash:net,net` from kernel 6.2 on: 1–32 or 1–128. */
+  readonly netmask?: T extends 'bitmap:ip' | 'hash:ip' | 'hash:ip,port' | 'hash:net,net' ? number : never;
+  /** The same as any mask, written as an address; excludes `netmask`. Kernel 6.2. */
+  readonly bitmask?: T extends 'hash:ip' | 'hash:ip,port' | 'hash:net,net' ? string : never;
+  /** `hash:ip,mark`: marks are masked with it, 1–0xffffffff; default all bits. */
+  readonly markMask?: T extends 'hash:ip,mark' ? number : never;
+  /** `list:set`: how many members are expected, at least 4, default 8. Current kernels do not enforce it. */
+  readonly size?: T extends 'list:set' ? number : never;
+  /** Entries expire: their default in seconds, 0 for never, at most 2 147 483. */
+  readonly timeout?: number;
+  /** Entries count packets and bytes. */
+  readonly counters?: boolean;
+  /** Entries can have comments. */
+  readonly comment?: boolean;
+  /** Hash types: when full, a new entry evicts another one of the same bucket, if that has one. */
+  readonly forceadd?: T extends HashType ? boolean : never;
+  /** Entries can have a mark, a class and a queue for the SET target. */
+  readonly skbinfo?: boolean;
+  /** Hash types: most entries of a bucket, 2–12, odd rounded up; default 12. Kernel 5.11. */
+  readonly bucketSize?: T extends HashType ? number : never;
+  /** Hash types: seed of the hash, 0–0xffffffff; random by default. Kernel 5.11. */
+  readonly initialValue?: T extends HashType ? number : never;
 }
 
-/** Options of a set that give its entries more than a key, by the names of the ipset tool. */
-export type SetExtension = 'counters' | 'comment' | 'forceadd' | 'skbinfo';
+/** Names of the options of `create` that describe the set. */
+export type CreateOptionName = keyof CreateOptions;
 
-/** Parameters of a set as the kernel reports them. */
+/**
+ * With which revision of its type a set is created. `lowest` (default): the lowest that knows the options given, so that older tools
+ * can list the set. `newest`: the kernel's highest, with which it reports all it can. Or an exact number.
+ */
+export interface RevisionOption {
+  readonly revision?: 'lowest' | 'newest' | number;
+}
+
+/** Parameters of a set as the kernel reports them, under the names of {@link CreateOptions}. */
 export interface SetHeader<T extends SetType = SetType> {
   readonly name: string;
   readonly type: T;
-  /** Undefined for types without a family (`bitmap:port`). */
+  /** Undefined for types without a family (`bitmap:port`, `hash:mac`, `list:set`). */
   readonly family?: Family;
   readonly revision: number;
+  /** The current size of the hash. */
   readonly hashSize?: number;
   readonly maxElements?: number;
-  readonly range?: readonly [number, number];
+  /** Bitmap types: the first and last port or address. */
+  readonly range?: T extends 'bitmap:port'
+    ? readonly [number, number]
+    : T extends BitmapType
+      ? readonly [string, string]
+      : never;
+  /** Prefix length that addresses are masked with; absent when they are not. */
+  readonly netmask?: number;
+  /** The same as a mask. */
+  readonly bitmask?: string;
+  readonly markMask?: number;
+  readonly size?: number;
+  /** Present when entries time out: the default in seconds, 0 for never. */
+  readonly timeout?: number;
+  readonly counters?: true;
+  readonly comment?: true;
+  readonly forceadd?: true;
+  readonly skbinfo?: true;
   /** Hash types: entries per bucket; from the revision that reports it on (kernel 5.11). */
   readonly bucketSize?: number;
   /** Hash types: seed of the hash; as {@link bucketSize}. */
   readonly initialValue?: number;
-  /** Prefix length that addresses are masked with, of sets that other programs made so. */
-  readonly netmask?: number;
-  /** The same as a mask. */
-  readonly bitmask?: string;
-  /** Present when entries time out: the default in seconds, 0 for none. */
-  readonly timeoutSeconds?: number;
-  /** What the entries carry besides; this package makes sets without. */
-  readonly extensions?: readonly SetExtension[];
+  /** Number by which rules know the set, of the namespace; with protocol 7 (kernel 4.20). */
+  readonly index?: number;
   /** Firewall rules and `list:set` members that name it. */
   readonly references: number;
   /** Bytes. */
@@ -124,16 +274,26 @@ export interface BulkResult {
   readonly failures: readonly EntryFailure[];
 }
 
+/** Options of listings. */
+export interface EntryReadOptions extends CallOptions {
+  /** 64-bit counters as `bigint`. Default false: `number`, exact up to 2^53. */
+  readonly bigint?: boolean;
+}
+
 /** A set by name, with what its header said when it was opened. Verbs go by name, as the kernel does. */
 export interface IPSet<T extends SetType = SetType> {
   readonly name: string;
   readonly type: T;
   readonly header: SetHeader<T>;
-  /** True when it was added, false when it was there. @throws SetFullError, NotFoundError (the set), ValidationError. */
+  /**
+   * True when it was added, false when it was there (and then stays as it was). Of a range: true when all of it was new; otherwise what
+   * was there takes the new options.
+   * @throws SetFullError, NotFoundError (the set; for `list:set` also the member), ValidationError.
+   */
   add(entry: EntryInput<T>, options?: CallOptions): Promise<boolean>;
   /** True when it was deleted, false when it was not there. */
   delete(entry: EntryInput<T>, options?: CallOptions): Promise<boolean>;
-  /** True when the set matches the entry. */
+  /** True when the set matches the entry; for a set of networks, when one of them covers the address. @throws ValidationError for ranges. */
   has(entry: EntryInput<T>, options?: CallOptions): Promise<boolean>;
   /**
    * Add many, pipelined, in chunks; never holds the event loop long, so any iterable will do. Text is read on a worker thread. Not
@@ -145,8 +305,9 @@ export interface IPSet<T extends SetType = SetType> {
   /** Delete many; as {@link addAll}. */
   deleteAll(entries: BulkInput<T>, options?: BulkOptions): Promise<BulkResult>;
   /** All entries, in the kernel's order (unstable for hashes), complete whatever the size. */
-  entries(options?: CallOptions): AsyncIterable<Entry<T>>;
-  /** All entries as canonical text, sorted. */
+  entries(options: EntryReadOptions & { readonly bigint: true }): AsyncIterable<Entry<T, bigint>>;
+  entries(options?: EntryReadOptions): AsyncIterable<Entry<T>>;
+  /** All entries as canonical text with their options, as `ipset save` prints them; sorted, except the members of a `list:set`. */
   texts(options?: CallOptions): Promise<string[]>;
   /** Number of entries, from a fresh header. */
   size(options?: CallOptions): Promise<number>;
@@ -156,7 +317,7 @@ export interface IPSet<T extends SetType = SetType> {
   [Symbol.asyncIterator](): AsyncIterator<Entry<T>>;
 }
 
-/** A set with its entries as canonical text; what plans compare. */
+/** A set with its entries as canonical text, as {@link IPSet.texts} gives them. */
 export interface SetSnapshot {
   readonly header: SetHeader;
   readonly entries: readonly string[];
@@ -170,11 +331,15 @@ export interface Ipset {
   types(
     options?: CallOptions,
   ): Promise<Readonly<Record<SetType, { readonly min: number; readonly max: number } | undefined>>>;
-  /** Create a set; it must be new. @throws AlreadyExistsError, UnsupportedError when the kernel lacks the type, ValidationError. */
+  /**
+   * Create a set; it must be new.
+   * @throws AlreadyExistsError, UnsupportedError when the kernel lacks the type, the family or a revision that an option needs,
+   * ValidationError.
+   */
   create<T extends SetType>(
     name: string,
     type: T,
-    options?: CreateOptions<T> & CallOptions,
+    options?: CreateOptions<T> & RevisionOption & CallOptions,
   ): Promise<IPSet<T>>;
   /**
    * Create it, or check that what exists has this type, family and range (the kernel itself does not compare the family).
@@ -183,7 +348,7 @@ export interface Ipset {
   ensure<T extends SetType>(
     name: string,
     type: T,
-    options?: CreateOptions<T> & CallOptions,
+    options?: CreateOptions<T> & RevisionOption & CallOptions,
   ): Promise<{ readonly set: IPSet<T>; readonly created: boolean }>;
   /** Undefined when there is none of this name. @throws SetTypeMismatchError when `type` is given and differs. */
   get<T extends SetType = SetType>(
@@ -191,13 +356,25 @@ export interface Ipset {
     type?: T,
     options?: CallOptions,
   ): Promise<IPSet<T> | undefined>;
-  /** Headers of all sets of known types, sorted by name; no entries. */
+  /** The parameters of a set, undefined when there is none of this name. One question, no entries. */
+  header(name: string, options?: CallOptions): Promise<SetHeader | undefined>;
+  /** Number by which rules know the set, undefined when there is none of this name. @throws UnsupportedError before kernel 4.20. */
+  byName(name: string, options?: CallOptions): Promise<number | undefined>;
+  /** Name of the set with this number, undefined when there is none. @throws UnsupportedError before kernel 4.20. */
+  byIndex(index: number, options?: CallOptions): Promise<string | undefined>;
+  /** Names of all sets, sorted; the kernel is asked for nothing else. */
+  names(options?: CallOptions & { readonly prefix?: string }): Promise<string[]>;
+  /** All sets with their headers, sorted by name; no entries. */
   list(options?: CallOptions & { readonly prefix?: string }): Promise<IPSet[]>;
   /** Sets with their entries, in one listing. */
   snapshot(options?: CallOptions & { readonly prefix?: string }): Promise<SetSnapshot[]>;
   /** @throws BusyError, NotFoundError. False only with `ifExists`. */
   destroy(name: string, options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
+  /** All sets of the namespace, or none of them. @throws BusyError when a rule refers to one. */
+  destroyAll(options?: CallOptions): Promise<void>;
   flush(name: string, options?: CallOptions): Promise<void>;
+  /** Remove the entries of all sets of the namespace. */
+  flushAll(options?: CallOptions): Promise<void>;
   rename(from: string, to: string, options?: CallOptions): Promise<void>;
   /** Exchange contents; references stay with the names. Atomic for users of the sets. */
   swap(a: string, b: string, options?: CallOptions): Promise<void>;

@@ -1,3 +1,4 @@
+import { entryKey } from '../ipset/entry.js';
 import type { ObservedSet } from './observe.js';
 import type { Conflict, DesiredSet, FamilyScope, Operation, SetFacts } from './types.js';
 
@@ -22,7 +23,7 @@ function roomFor(entries: number): number {
   return room;
 }
 
-function describe(set: { type: string; family?: string; range?: readonly [number, number] }): string {
+function describe(set: { type: string; family?: string; range?: readonly (number | string)[] }): string {
   return [set.type, set.family, set.range === undefined ? undefined : set.range.join('-')]
     .filter((part) => part !== undefined)
     .join(' ');
@@ -81,7 +82,7 @@ export function diffSets(
       });
       continue;
     }
-    const have = new Set(existing?.entries);
+    const have = new Set(existing?.entries.map(entryKey));
     const want = new Set(set.entries);
     for (const entry of want)
       if (!have.has(entry)) changes.additions.push({ op: 'addEntry', family, set: set.name, entry });

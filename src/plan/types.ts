@@ -110,7 +110,8 @@ export interface SetFacts {
 /** How a set is created. */
 export interface SetOptions {
   readonly family?: Family;
-  readonly range?: readonly [number, number];
+  /** Ports or addresses. */
+  readonly range?: readonly [number, number] | readonly [string, string];
   readonly maxElements?: number;
 }
 

@@ -1,8 +1,12 @@
 import { accessSync, constants } from 'node:fs';
 import { spawnSync } from 'node:child_process';
+import type { SetType } from '../../src/ipset/types.js';
 
 /** What a kernel suite can need of the machine it runs on. */
-export type Need = 'root' | 'addon' | 'ipvs' | 'ipset' | 'link' | 'rules' | 'nft' | 'dummy';
+export type Need = 'root' | 'addon' | 'ipvs' | 'ipset' | 'link' | 'rules' | 'nft' | 'dummy' | SetTypeNeed;
+
+/** A set type of the kernel. */
+export type SetTypeNeed = `set ${SetType}`;
 
 function succeeds(program: string, ...args: readonly string[]): boolean {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
@@ -24,7 +28,7 @@ const root = (): string | undefined =>
  * Each probe answers undefined when the need is met, else the reason. They ask the kernel, not its version: the file or the
  * command that only works where the feature is there.
  */
-const PROBES: Readonly<Record<Need, () => string | undefined>> = {
+const PROBES: Readonly<Record<Exclude<Need, SetTypeNeed>, () => string | undefined>> = {
   root,
   addon: () => (process.platform === 'linux' ? undefined : 'needs Linux'),
   ipvs: () => {
@@ -47,12 +51,24 @@ const PROBES: Readonly<Record<Need, () => string | undefined>> = {
   },
 };
 
+/** Types come as modules, or not at all: a kernel has the one that it can make a set of. */
+function setTypeProbe(type: string): string | undefined {
+  const range = type === 'bitmap:port' ? ['range', '0-1'] : ['range', '10.0.0.0/24'];
+  const options = type.startsWith('bitmap:') ? range : [];
+  const made = succeeds('unshare', '--net', 'ipset', 'create', 'probe', type, ...options);
+  return made ? undefined : `the running kernel has no sets of type ${type}`;
+}
+
+function probe(need: Need): string | undefined {
+  return need.startsWith('set ') ? setTypeProbe(need.slice(4)) : PROBES[need as keyof typeof PROBES]();
+}
+
 const cache = new Map<Need, string | undefined>();
 
 /** Why this machine cannot run something that has these needs; undefined when it can. */
 export function missing(needs: readonly Need[]): string | undefined {
   for (const need of needs) {
-    if (!cache.has(need)) cache.set(need, PROBES[need]());
+    if (!cache.has(need)) cache.set(need, probe(need));
     const reason = cache.get(need);
     if (reason !== undefined) return reason;
   }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { tryParseAddress } from '../../../src/net/address.js';
 import { SetEntry } from '../../../src/native/records.js';
 import { EntryArena } from '../../../src/ipset/arena.js';
+import { TextHeap } from '../../../src/ipset/heap.js';
 import { entryTable, layoutOf } from '../../../src/ipset/layout.js';
 import { icmpNumber, icmpText } from '../../../src/ipset/icmp.js';
 import { protocolNumber, protocolText } from '../../../src/ipset/protocols.js';
@@ -19,7 +20,7 @@ describe.each(TYPES.flatMap((type) => FAMILIES.map((family) => ({ type, family }
         fc.property(fc.array(entry(type, family), { maxLength: 20 }), (entries) => {
           const arena = new EntryArena(layoutOf(type, family));
           for (const e of entries) arena.push(e);
-          const table = entryTable(arena.records());
+          const table = entryTable(arena.records(), new TextHeap(arena.heap));
           const read = entries.map((_, i) => entryObject<SetType>(table, i * SetEntry.size, arena.layout));
           expect(read).toEqual(entries);
         }),
@@ -36,6 +37,7 @@ describe.each(TYPES.flatMap((type) => FAMILIES.map((family) => ({ type, family }
           const fresh = new EntryArena(layoutOf(type, family));
           fresh.push(second);
           expect(reused.records()).toEqual(fresh.records());
+          expect(reused.heap).toEqual(fresh.heap);
         }),
       );
     });
