@@ -18,6 +18,7 @@ const mayImport = {
   rules: ['errors.ts', 'net', 'netlink/types.ts'],
   kernel: ['errors.ts', 'net', 'native', 'netlink', 'ipvs', 'ipset', 'link', 'sysctl', 'rules'],
   plan: ['errors.ts', 'net', 'netlink', 'ipvs', 'ipset', 'link', 'sysctl', 'rules', 'kernel/types.ts'],
+  explain: ['errors.ts', 'net', 'ipvs', 'rules', 'plan'],
   proxy: [
     'errors.ts',
     'net',
@@ -28,6 +29,7 @@ const mayImport = {
     'sysctl',
     'netlink/types.ts',
     'plan',
+    'explain',
     'kernel/types.ts',
   ],
   proxier: [

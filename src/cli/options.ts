@@ -90,13 +90,13 @@ export function addScopeOptions(command: Command): Command {
 }
 
 /** `-f`, and how strictly manifests are read. */
-function addManifestOptions(command: Command): Command {
+function addManifestOptions(command: Command, required: boolean): Command {
+  const manifests = new Option(
+    '-f, --filename <path>',
+    'manifests: a file, a directory, or - for standard input; may be given several times',
+  ).argParser(collect);
   return command
-    .requiredOption(
-      '-f, --filename <path>',
-      'manifests: a file, a directory, or - for standard input; may be given several times',
-      collect,
-    )
+    .addOption(manifests.makeOptionMandatory(required))
     .option('--strict', 'an object that is left out is an error (default: it is reported)')
     .option('--node-facts <file>', 'JSON that describes the node (default: this machine; see docs/cli.md)')
     .option(
@@ -149,8 +149,11 @@ function addProxyOptions(command: Command): Command {
 }
 
 /** `-f` and everything that says how services are programmed. */
-export function addStateOptions(command: Command): Command {
-  return addProxyOptions(addManifestOptions(addScopeOptions(command)));
+export function addStateOptions(
+  command: Command,
+  options: { /** Whether manifests have to be given. Default true. */ readonly required?: boolean } = {},
+): Command {
+  return addProxyOptions(addManifestOptions(addScopeOptions(command), options.required ?? true));
 }
 
 /** Kernel options from flags. */

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { admCommand } from './adm/command.js';
 import { applyCommand } from './commands/apply.js';
 import { cleanupCommand } from './commands/cleanup.js';
+import { explainCommand } from './commands/explain.js';
 import { listCommand } from './commands/list.js';
 import { planCommand } from './commands/plan.js';
 import { renderCommand } from './commands/render.js';
@@ -28,6 +29,7 @@ function build(context: CliContext): Command {
   applyCommand(program, context);
   listCommand(program, context);
   cleanupCommand(program, context);
+  explainCommand(program, context);
   admCommand(program, context);
   return program;
 }

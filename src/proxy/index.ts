@@ -74,3 +74,4 @@ export {
   type PlanOptions,
 } from '../plan/index.js';
 export type * from '../plan/types.js';
+export * from '../explain/index.js';

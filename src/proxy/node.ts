@@ -10,6 +10,8 @@ export interface NodeInterface {
   readonly name: string;
   /** Canonical, without prefix lengths. */
   readonly addresses: readonly string[];
+  /** Networks on the interface (`192.0.2.0/24`), of the addresses whose prefix length is known. */
+  readonly networks?: readonly string[];
 }
 
 /** What is known about the node that is programmed. */
@@ -79,10 +81,20 @@ export function parseNodeFacts(value: unknown): NodeFacts {
     labels: textsByKey(value, 'labels', ''),
     podCIDRs: listAt(value, 'podCIDRs', '').map((text, i) => formatCidr(parseCidr(text, `podCIDRs[${i}]`))),
     primaryIPs,
-    interfaces: objectsAt(value, 'interfaces', '').map(([item, path]) => ({
-      name: optionalText(item, 'name', path) ?? '',
-      addresses: addressesOf(listAt(item, 'addresses', path), `${path}.addresses`),
-    })),
+    interfaces: objectsAt(value, 'interfaces', '').map(([item, path]) => {
+      const given = listAt(item, 'addresses', path);
+      const addresses = addressesOf(given, `${path}.addresses`);
+      const networks = given.flatMap((text, i) =>
+        typeof text === 'string' && text.includes('/')
+          ? [formatCidr(parseCidr(text, `${path}.addresses[${i}]`))]
+          : [],
+      );
+      return {
+        name: optionalText(item, 'name', path) ?? '',
+        addresses,
+        ...(networks.length === 0 ? {} : { networks }),
+      };
+    }),
   };
 }
 
@@ -110,10 +122,11 @@ export async function deriveNodeFacts(
   options: CallOptions = {},
 ): Promise<NodeFacts> {
   const interfaces = new Map<string, string[]>();
-  for (const { link, address } of await kernel.link.addresses(undefined, options)) {
+  for (const { link, address, prefix } of await kernel.link.addresses(undefined, options)) {
     const addresses = interfaces.get(link);
-    if (addresses === undefined) interfaces.set(link, [address]);
-    else addresses.push(address);
+    const text = `${address}/${prefix}`;
+    if (addresses === undefined) interfaces.set(link, [text]);
+    else addresses.push(text);
   }
   return nodeFactsFrom(
     hostname,

@@ -16,7 +16,7 @@ describe('node facts from JSON', () => {
       labels: {},
       primaryIPs: ['192.0.2.11', '2001:db8::11'],
       podCIDRs: ['10.244.1.0/24'],
-      interfaces: [{ name: 'eth0', addresses: ['192.0.2.11', '192.0.2.12'] }],
+      interfaces: [{ name: 'eth0', addresses: ['192.0.2.11', '192.0.2.12'], networks: ['192.0.2.0/24'] }],
     });
   });
 
@@ -45,7 +45,11 @@ describe('node facts from a kernel', () => {
     await kernel.link.addAddresses('eth0', ['192.0.2.11', '2001:db8::11']);
     const node = await deriveNodeFacts(kernel, ' Node-A ');
     expect(node).toMatchObject({ name: 'node-a', primaryIPs: ['192.0.2.11', '2001:db8::11'] });
-    expect(node.interfaces).toContainEqual({ name: 'eth0', addresses: ['192.0.2.11', '2001:db8::11'] });
+    expect(node.interfaces).toContainEqual({
+      name: 'eth0',
+      addresses: ['192.0.2.11', '2001:db8::11'],
+      networks: ['192.0.2.11/32', '2001:db8::11/128'],
+    });
     await kernel.close();
   });
 });

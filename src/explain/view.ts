@@ -1,0 +1,86 @@
+import type { VirtualServer } from '../ipvs/types.js';
+import type { Family } from '../net/address.js';
+import { parseUrl, wantedAttributes, wantedRealServer } from '../plan/canonical.js';
+import type { Observed } from '../plan/observe.js';
+import type { FamilyState } from '../plan/types.js';
+import { noRules } from '../rules/diff.js';
+import type { NodeView, ViewInterface, ViewSet, ViewVirtualServer } from './types.js';
+
+/** What is known of the node besides what is programmed. */
+export interface ViewNode {
+  /** The interface that virtual addresses are bound to, `kube-ipvs0`. */
+  readonly interface: string;
+  readonly interfaces: readonly ViewInterface[];
+  readonly primaryIP?: string;
+}
+
+const primary = ({ primaryIP }: ViewNode): { primaryIP?: string } =>
+  primaryIP === undefined ? {} : { primaryIP };
+
+function wantedServer(spec: FamilyState['virtualServers'][number]): ViewVirtualServer {
+  const id = parseUrl(spec.url);
+  const { scheduler = '', persistence } = wantedAttributes(spec, id, 'virtualServer');
+  return {
+    url: id.url,
+    protocol: id.protocol,
+    address: id.address,
+    port: id.port,
+    scheduler,
+    persistenceTimeout: persistence === undefined || persistence === false ? 0 : persistence.timeout,
+    realServers: (spec.realServers ?? []).map((real, i) => {
+      const { address, port, weight, forwarding } = wantedRealServer(real, id, `realServers[${i}]`);
+      return { address, port, weight, forwarding };
+    }),
+  };
+}
+
+/** A node as it is to be: desired state as if it were applied. Addresses that are bound now and not wanted do not count. */
+export function desiredView(state: FamilyState, node: ViewNode): NodeView {
+  return {
+    family: state.family,
+    rules: state.rules,
+    sets: new Map(state.sets.map(({ name, type, entries }): [string, ViewSet] => [name, { type, entries }])),
+    virtualServers: state.virtualServers.map(wantedServer),
+    interfaces: [
+      ...node.interfaces.filter(({ name }) => name !== node.interface),
+      { name: node.interface, addresses: state.boundAddresses },
+    ],
+    ...primary(node),
+  };
+}
+
+function observedServer(server: VirtualServer): ViewVirtualServer {
+  const { url, protocol, address, port, fwmark, scheduler, persistence, realServers } = server;
+  return {
+    url,
+    ...(protocol === undefined ? {} : { protocol }),
+    ...(address === undefined ? {} : { address }),
+    ...(port === undefined ? {} : { port }),
+    ...(fwmark === undefined ? {} : { fwmark }),
+    scheduler,
+    persistenceTimeout: persistence === false ? 0 : persistence.timeout,
+    realServers: realServers.map((real) => ({
+      address: real.address,
+      port: real.port,
+      weight: real.weight,
+      forwarding: real.forwarding,
+    })),
+  };
+}
+
+/** A node as it is. */
+export function observedView(observed: Observed, family: Family, node: ViewNode): NodeView {
+  return {
+    family,
+    rules: observed.rules.find((rules) => rules.family === family) ?? noRules(family),
+    sets: new Map(
+      [...observed.sets].map(([name, { header, entries }]): [string, ViewSet] => [
+        name,
+        { type: header.type, entries },
+      ]),
+    ),
+    virtualServers: observed.virtualServers.filter((server) => server.family === family).map(observedServer),
+    interfaces: node.interfaces,
+    ...primary(node),
+  };
+}
