@@ -8,6 +8,8 @@
           'dependencies': ["<!(node -p \"require('node-addon-api').targets\"):node_addon_api_maybe"],
           'sources': [
             'native/addon.cc',
+            'native/conntrack/flows.cc',
+            'native/conntrack/message.cc',
             'native/ipset/command.cc',
             'native/ipset/entry.cc',
             'native/ipset/entry_run.cc',

@@ -14,9 +14,10 @@ const mayImport = {
   ipvs: ['errors.ts', 'net', 'native/records.ts', 'netlink'],
   ipset: ['errors.ts', 'net', 'native/records.ts', 'netlink'],
   link: ['errors.ts', 'net', 'native/records.ts', 'netlink'],
+  conntrack: ['errors.ts', 'net', 'native/records.ts', 'netlink'],
   sysctl: ['errors.ts', 'netlink'],
   rules: ['errors.ts', 'net', 'netlink/types.ts'],
-  kernel: ['errors.ts', 'net', 'native', 'netlink', 'ipvs', 'ipset', 'link', 'sysctl', 'rules'],
+  kernel: ['errors.ts', 'net', 'native', 'netlink', 'ipvs', 'ipset', 'link', 'conntrack', 'sysctl', 'rules'],
   plan: ['errors.ts', 'net', 'netlink', 'ipvs', 'ipset', 'link', 'sysctl', 'rules', 'kernel/types.ts'],
   explain: ['errors.ts', 'net', 'ipvs', 'rules', 'plan'],
   proxy: [
@@ -35,6 +36,7 @@ const mayImport = {
   proxier: [
     'errors.ts',
     'net',
+    'conntrack',
     'ipvs',
     'ipset',
     'link',

@@ -22,5 +22,6 @@ export { createOptionsOf } from './ipset/options.js';
 export { formatCreate, parseCreateOptions, type SaveHeader } from './ipset/text/create.js';
 export type * from './ipset/types.js';
 export type * from './link/types.js';
+export type * from './conntrack/types.js';
 export type * from './sysctl/types.js';
 export type * from './rules/types.js';

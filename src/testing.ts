@@ -3,6 +3,7 @@
  * no addon and no privilege.
  */
 import { Readable } from 'node:stream';
+import { fakeConntrackChannel, type FakeConntrackChannel } from './conntrack/fake.js';
 import { fakeIpsetChannel, type FakeIpsetChannel } from './ipset/fake.js';
 import { fakeIpvsChannel, type FakeIpvsChannel } from './ipvs/fake.js';
 import { assembleKernel } from './kernel/open.js';
@@ -17,6 +18,7 @@ export interface FakeParts {
   readonly ipvs: FakeIpvsChannel;
   readonly ipset: FakeIpsetChannel;
   readonly route: FakeRouteChannel;
+  readonly conntrack: FakeConntrackChannel;
   readonly runner: FakeRunner;
   readonly sysctl: FakeSysctl;
 }
@@ -31,7 +33,14 @@ export interface FakeKernel extends Kernel {
   dump(): string;
 }
 
-export type { FakeIpsetChannel, FakeIpvsChannel, FakeRouteChannel, FakeRunner, FakeSysctl };
+export type {
+  FakeConntrackChannel,
+  FakeIpsetChannel,
+  FakeIpvsChannel,
+  FakeRouteChannel,
+  FakeRunner,
+  FakeSysctl,
+};
 
 /** A fresh, empty kernel in memory. */
 export function fakeKernel(): FakeKernel {
@@ -40,6 +49,7 @@ export function fakeKernel(): FakeKernel {
     ipvs: fakeIpvsChannel(),
     ipset,
     route: fakeRouteChannel(),
+    conntrack: fakeConntrackChannel(),
     // iptables refuses rules about sets that do not exist.
     runner: fakeRunner({
       hasSet: (name) =>

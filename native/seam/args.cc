@@ -90,7 +90,8 @@ std::optional<Subsystem> subsystemArg(const Napi::CallbackInfo& info, size_t ind
   if (name == "ipvs") return Subsystem::kIpvs;
   if (name == "ipset") return Subsystem::kIpset;
   if (name == "route") return Subsystem::kRoute;
-  throwType(info.Env(), argument(index) + " must be 'ipvs', 'ipset' or 'route'");
+  if (name == "conntrack") return Subsystem::kConntrack;
+  throwType(info.Env(), argument(index) + " must be 'ipvs', 'ipset', 'route' or 'conntrack'");
   return std::nullopt;
 }
 
@@ -101,6 +102,7 @@ std::optional<Shape> shapeArg(const Napi::CallbackInfo& info, size_t index) {
   if (name == "SetCommand") return Shape::kSetCommand;
   if (name == "SetEntry") return Shape::kSetEntry;
   if (name == "LinkOp") return Shape::kLinkOp;
+  if (name == "ConntrackOp") return Shape::kConntrackOp;
   throwType(info.Env(), argument(index) + " must be the name of a request record");
   return std::nullopt;
 }

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "conntrack/flows.h"
 #include "ipset/entry_run.h"
 #include "ipset/load.h"
 #include "ipset/sets.h"
@@ -21,6 +22,7 @@ int protocolOf(Subsystem subsystem) noexcept {
     case Subsystem::kIpvs:
       return NETLINK_GENERIC;
     case Subsystem::kIpset:
+    case Subsystem::kConntrack:
       return NETLINK_NETFILTER;
     case Subsystem::kRoute:
       return NETLINK_ROUTE;
@@ -73,6 +75,9 @@ void Channel::run(const Request& request, Reply& reply) noexcept {
     case Shape::kLinkOp:
       route::runLinks(endpoint_, request.as<LinkOp>(), request.stopOnError, reply);
       break;
+    case Shape::kConntrackOp:
+      conntrack::deleteFlows(endpoint_, request.as<ConntrackOp>(), request.stopOnError, reply);
+      break;
   }
   if (reply.outOfMemory()) reply.error = -ENOMEM;
 }
@@ -99,6 +104,9 @@ void Channel::dump(const Request& request, Reply& reply) noexcept {
       break;
     case Shape::kLinkOp:
       route::dumpLinks(endpoint_, request.as<LinkOp>().front(), reply);
+      break;
+    case Shape::kConntrackOp:
+      conntrack::dumpFlows(endpoint_, request.as<ConntrackOp>().front(), reply);
       break;
     case Shape::kSetEntry:
       break;

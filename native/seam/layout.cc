@@ -248,6 +248,39 @@ constexpr std::array kLinkAddress{
     Field{"address", offsetof(LinkAddress, address)},
 };
 
+constexpr std::array kConntrackOp{
+    Field{"command", offsetof(ConntrackOp, command)},
+    Field{"family", offsetof(ConntrackOp, family)},
+    Field{"protocol", offsetof(ConntrackOp, protocol)},
+    Field{"zone", offsetof(ConntrackOp, zone)},
+    Field{"id", offsetof(ConntrackOp, id)},
+    Field{"parts", offsetof(ConntrackOp, parts)},
+    Field{"sourcePort", offsetof(ConntrackOp, sourcePort)},
+    Field{"destinationPort", offsetof(ConntrackOp, destinationPort)},
+    Field{"replySourcePort", offsetof(ConntrackOp, replySourcePort)},
+    Field{"source", offsetof(ConntrackOp, source)},
+    Field{"destination", offsetof(ConntrackOp, destination)},
+    Field{"replySource", offsetof(ConntrackOp, replySource)},
+};
+
+constexpr std::array kConntrackFlow{
+    Field{"id", offsetof(ConntrackFlow, id)},
+    Field{"status", offsetof(ConntrackFlow, status)},
+    Field{"mark", offsetof(ConntrackFlow, mark)},
+    Field{"timeout", offsetof(ConntrackFlow, timeout)},
+    Field{"family", offsetof(ConntrackFlow, family)},
+    Field{"protocol", offsetof(ConntrackFlow, protocol)},
+    Field{"zone", offsetof(ConntrackFlow, zone)},
+    Field{"sourcePort", offsetof(ConntrackFlow, sourcePort)},
+    Field{"destinationPort", offsetof(ConntrackFlow, destinationPort)},
+    Field{"replySourcePort", offsetof(ConntrackFlow, replySourcePort)},
+    Field{"replyDestinationPort", offsetof(ConntrackFlow, replyDestinationPort)},
+    Field{"source", offsetof(ConntrackFlow, source)},
+    Field{"destination", offsetof(ConntrackFlow, destination)},
+    Field{"replySource", offsetof(ConntrackFlow, replySource)},
+    Field{"replyDestination", offsetof(ConntrackFlow, replyDestination)},
+};
+
 constexpr std::array kFailure{
     Field{"index", offsetof(Failure, index)},
     Field{"code", offsetof(Failure, code)},
@@ -272,6 +305,8 @@ constexpr std::array kLayouts{
     Layout{"LinkOp", sizeof(LinkOp), kLinkOp},
     Layout{"Link", sizeof(Link), kLink},
     Layout{"LinkAddress", sizeof(LinkAddress), kLinkAddress},
+    Layout{"ConntrackOp", sizeof(ConntrackOp), kConntrackOp},
+    Layout{"ConntrackFlow", sizeof(ConntrackFlow), kConntrackFlow},
     Layout{"Failure", sizeof(Failure), kFailure},
 };
 

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "conntrack/flows.h"
 #include "ipset/attributes.h"
 #include "ipset/entry_writer.h"
 #include "ipset/header.h"
@@ -106,6 +107,9 @@ class Decoder {
       case Subsystem::kRoute:
         route::decodeMessage(message, op, reply_);
         return;
+      case Subsystem::kConntrack:
+        conntrack::decodeMessage(message, reply_);
+        return;
       case Subsystem::kIpset: {
         if (message.header.nlmsg_type >> 8 != NFNL_SUBSYS_IPSET) return;
         const int command = message.header.nlmsg_type & 0xff;
@@ -132,6 +136,8 @@ uint32_t tablesOf(Subsystem subsystem) noexcept {
       return kSetHeaders | kSetEntries;
     case Subsystem::kRoute:
       return kLinks | kLinkAddresses;
+    case Subsystem::kConntrack:
+      return kFlows;
   }
   return 0;
 }
@@ -151,6 +157,10 @@ uint32_t encodeRun(const Request& request, nl::Bytes& out) noexcept {
     }
     case Shape::kLinkOp: {
       route::LinkRequests requests(request.as<LinkOp>(), unused);
+      return encodeRequests(requests, request.stopOnError, out);
+    }
+    case Shape::kConntrackOp: {
+      conntrack::DeleteRequests requests(request.as<ConntrackOp>(), unused);
       return encodeRequests(requests, request.stopOnError, out);
     }
     case Shape::kSetEntry:

@@ -407,6 +407,59 @@ struct LinkAddress {
 };
 static_assert(sizeof(LinkAddress) == 32);
 
+// -------------------------------------------------------------------------------------------------------------
+// conntrack
+
+/// Which fields of a ConntrackOp a listing asks for.
+enum FlowParts : uint32_t {
+  kFlowSource = 1 << 0,
+  kFlowSourcePort = 1 << 1,
+  kFlowDestination = 1 << 2,
+  kFlowDestinationPort = 1 << 3,
+  kFlowReplySource = 1 << 4,
+  kFlowReplySourcePort = 1 << 5
+};
+
+/// One request about tracked connections: `command` is IPCTNL_MSG_CT_GET (in a dump: those that
+/// have what `parts` names) or IPCTNL_MSG_CT_DELETE (in a run: the one of this original tuple).
+struct ConntrackOp {
+  uint32_t command;
+  uint8_t family;    ///< AF; 0 in a dump: both
+  uint8_t protocol;  ///< 0 in a dump: all
+  uint16_t zone;
+  uint32_t id;     ///< as it came; 0: whichever has the tuple
+  uint32_t parts;  ///< FlowParts
+  uint16_t sourcePort;
+  uint16_t destinationPort;
+  uint16_t replySourcePort;
+  uint16_t pad0;
+  uint8_t source[16];
+  uint8_t destination[16];
+  uint8_t replySource[16];
+};
+static_assert(sizeof(ConntrackOp) == 72);
+
+/// A tracked connection. Ports are 0 where the protocol has none.
+struct ConntrackFlow {
+  uint32_t id;      ///< opaque
+  uint32_t status;  ///< IPS_* of linux/netfilter/nf_conntrack_common.h
+  uint32_t mark;
+  uint32_t timeout;  ///< seconds left
+  uint8_t family;
+  uint8_t protocol;
+  uint16_t zone;
+  uint16_t sourcePort;
+  uint16_t destinationPort;
+  uint16_t replySourcePort;
+  uint16_t replyDestinationPort;
+  uint32_t pad0;
+  uint8_t source[16];
+  uint8_t destination[16];
+  uint8_t replySource[16];
+  uint8_t replyDestination[16];
+};
+static_assert(sizeof(ConntrackFlow) == 96);
+
 // --------------------------------------------------------------------------------------------------------------
 // replies
 

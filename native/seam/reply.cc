@@ -33,7 +33,8 @@ bool Reply::outOfMemory() const noexcept {
   }
   return failures.failed() || heap.failed() || ipvsServices.failed() || ipvsDests.failed() ||
          ipvsConfigs.failed() || ipvsDaemons.failed() || setHeaders.failed() ||
-         setEntries.failed() || setLines.failed() || links.failed() || linkAddresses.failed();
+         setEntries.failed() || setLines.failed() || links.failed() || linkAddresses.failed() ||
+         flows.failed();
 }
 
 void Reply::sortFailures() noexcept {

@@ -20,7 +20,8 @@ enum Tables : uint32_t {
   kSetEntries = 1 << 5,
   kLinks = 1 << 6,
   kLinkAddresses = 1 << 7,
-  kSetLines = 1 << 8
+  kSetLines = 1 << 8,
+  kFlows = 1 << 9
 };
 
 /// What a run, a dump or a decode found: what NativeReply of src/native/addon.ts is made from.
@@ -44,6 +45,7 @@ struct Reply {
   nl::Table<SetLine> setLines;
   nl::Table<Link> links;
   nl::Table<LinkAddress> linkAddresses;
+  nl::Table<ConntrackFlow> flows;
 
   std::vector<nl::Bytes> parts;  ///< of a listing that is not decoded: whole messages in each
 

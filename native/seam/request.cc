@@ -1,6 +1,7 @@
 #include "seam/request.h"
 
 #include <linux/ip_vs.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -60,6 +61,12 @@ bool knownInRun(const LinkOp& op) {
   }
 }
 
+/// Only with a tuple that says which: a delete without one empties the table.
+bool knownInRun(const ConntrackOp& op) {
+  return op.command == IPCTNL_MSG_CT_DELETE && (op.family == AF_INET || op.family == AF_INET6) &&
+         op.protocol != 0;
+}
+
 bool knownInDump(const IpvsOp& op) {
   return op.command == IPVS_CMD_GET_SERVICE || op.command == IPVS_CMD_GET_DEST ||
          op.command == IPVS_CMD_GET_DAEMON;
@@ -68,6 +75,8 @@ bool knownInDump(const IpvsOp& op) {
 bool knownInDump(const SetCommand& command) {
   return command.command == IPSET_CMD_LIST || command.command == IPSET_CMD_SAVE;
 }
+
+bool knownInDump(const ConntrackOp& op) { return op.command == IPCTNL_MSG_CT_GET; }
 
 bool knownInDump(const LinkOp& op) {
   return op.command == RTM_GETLINK || op.command == RTM_GETADDR;
@@ -186,6 +195,8 @@ Problem misuseOfRun(const Request& request) {
       return checkEntries(request);
     case Shape::kLinkOp:
       return checkCommands<LinkOp>(request, "LinkOp");
+    case Shape::kConntrackOp:
+      return checkCommands<ConntrackOp>(request, "ConntrackOp");
   }
   return "unknown shape";
 }
@@ -208,6 +219,8 @@ Problem misuseOfDump(const Request& request) {
       return checkDumpCommand<SetCommand>(request);
     case Shape::kLinkOp:
       return checkDumpCommand<LinkOp>(request);
+    case Shape::kConntrackOp:
+      return checkDumpCommand<ConntrackOp>(request);
     case Shape::kSetEntry:
       break;
   }

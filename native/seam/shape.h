@@ -8,10 +8,10 @@
 namespace seam {
 
 /// Which kernel subsystem a channel talks to.
-enum class Subsystem : uint8_t { kIpvs, kIpset, kRoute };
+enum class Subsystem : uint8_t { kIpvs, kIpset, kRoute, kConntrack };
 
 /// Kinds of request records.
-enum class Shape : uint8_t { kIpvsOp, kSetCommand, kSetEntry, kLinkOp };
+enum class Shape : uint8_t { kIpvsOp, kSetCommand, kSetEntry, kLinkOp, kConntrackOp };
 
 [[nodiscard]] constexpr size_t strideOf(Shape shape) noexcept {
   switch (shape) {
@@ -23,6 +23,8 @@ enum class Shape : uint8_t { kIpvsOp, kSetCommand, kSetEntry, kLinkOp };
       return sizeof(SetEntry);
     case Shape::kLinkOp:
       return sizeof(LinkOp);
+    case Shape::kConntrackOp:
+      return sizeof(ConntrackOp);
   }
   return 0;
 }
@@ -33,6 +35,8 @@ enum class Shape : uint8_t { kIpvsOp, kSetCommand, kSetEntry, kLinkOp };
       return Subsystem::kIpvs;
     case Shape::kLinkOp:
       return Subsystem::kRoute;
+    case Shape::kConntrackOp:
+      return Subsystem::kConntrack;
     default:
       return Subsystem::kIpset;
   }

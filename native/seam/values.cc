@@ -120,6 +120,7 @@ napi_value toReply(napi_env env, Reply& reply) noexcept {
   }
   table(kLinks, "Link", reply.links.bytes());
   table(kLinkAddresses, "LinkAddress", reply.linkAddresses.bytes());
+  table(kFlows, "ConntrackFlow", reply.flows.bytes());
   object.set("heap", toUint8Array(env, std::move(reply.heap)));
   if (!reply.parts.empty()) object.set("parts", toParts(env, reply.parts));
   return object.value();

@@ -7,8 +7,8 @@
 
 /// Every decoder on the same bytes; aborts when a record refers to strings outside the heap.
 inline void decodeAll(std::span<const uint8_t> bytes) {
-  for (const auto subsystem :
-       {seam::Subsystem::kIpvs, seam::Subsystem::kIpset, seam::Subsystem::kRoute}) {
+  for (const auto subsystem : {seam::Subsystem::kIpvs, seam::Subsystem::kIpset,
+                               seam::Subsystem::kRoute, seam::Subsystem::kConntrack}) {
     seam::Reply reply;
     seam::decodeDatagrams(subsystem, bytes, reply);
     const size_t heap = reply.heap.size();

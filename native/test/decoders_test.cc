@@ -78,6 +78,15 @@ std::vector<Buffer> seeds() {
   link.family = AF_INET6;
   link.addressFlags = 2;
   all.push_back(encodedRecord(seam::Shape::kLinkOp, link));
+  seam::ConntrackOp flow{};
+  flow.command = IPCTNL_MSG_CT_DELETE;
+  flow.family = AF_INET;
+  flow.protocol = IPPROTO_UDP;
+  flow.sourcePort = 40000;
+  flow.destinationPort = 53;
+  flow.zone = 7;
+  flow.id = 0x12345678;
+  all.push_back(encodedRecord(seam::Shape::kConntrackOp, flow));
   return all;
 }
 
@@ -121,8 +130,8 @@ TEST_CASE("decoders survive every shorter form of a message") {
 TEST_CASE("the seeds say something to the decoders") {
   size_t records = 0;
   for (const Buffer& seed : seeds()) {
-    for (const auto subsystem :
-         {seam::Subsystem::kIpvs, seam::Subsystem::kIpset, seam::Subsystem::kRoute}) {
+    for (const auto subsystem : {seam::Subsystem::kIpvs, seam::Subsystem::kIpset,
+                                 seam::Subsystem::kRoute, seam::Subsystem::kConntrack}) {
       seam::Reply reply;
       seam::decodeDatagrams(subsystem, seed, reply);
       records += reply.ipvsServices.count() + reply.ipvsDests.count() + reply.ipvsDaemons.count() +

@@ -1,3 +1,4 @@
+import { createConntrack } from '../conntrack/conntrack.js';
 import { ClosedError } from '../errors.js';
 import { createIpset } from '../ipset/ipset.js';
 import { type ConnectionSource, connectionSource } from '../ipvs/connections.js';
@@ -43,6 +44,7 @@ export function assembleKernel(parts: KernelParts): Kernel {
   const ipvs = createIpvs(channel('ipvs'), parts.connections);
   const ipset = createIpset(channel('ipset'));
   const link = createLink(channel('route'));
+  const conntrack = createConntrack(channel('conntrack'));
 
   const close = async (): Promise<void> => {
     closed = true;
@@ -58,6 +60,7 @@ export function assembleKernel(parts: KernelParts): Kernel {
     ipvs,
     ipset,
     link,
+    conntrack,
     rules: parts.rules,
     sysctl: parts.sysctl,
     features: (options) => probeFeatures({ ipvs, ipset }, options),

@@ -1,3 +1,4 @@
+import type { Conntrack } from '../conntrack/types.js';
 import type { Ipset } from '../ipset/types.js';
 import type { Ipvs } from '../ipvs/types.js';
 import type { Link } from '../link/types.js';
@@ -37,6 +38,7 @@ export interface Kernel extends AsyncDisposable {
   readonly ipvs: Ipvs;
   readonly ipset: Ipset;
   readonly link: Link;
+  readonly conntrack: Conntrack;
   readonly rules: Rules;
   readonly sysctl: Sysctl;
   features(options?: CallOptions): Promise<Features>;

@@ -4,10 +4,10 @@
  */
 
 /** Which kernel subsystem a channel talks to. */
-export type Subsystem = 'ipvs' | 'ipset' | 'route';
+export type Subsystem = 'ipvs' | 'ipset' | 'route' | 'conntrack';
 
 /** Names of the request records, one per kind of run. */
-export type RequestShape = 'IpvsOp' | 'SetCommand' | 'SetEntry' | 'LinkOp';
+export type RequestShape = 'IpvsOp' | 'SetCommand' | 'SetEntry' | 'LinkOp' | 'ConntrackOp';
 
 /** An open channel: sockets in one network namespace. Closed by `close` or, when dropped, by the garbage collector. */
 export interface NativeHandle {
@@ -86,6 +86,7 @@ export interface NativeReply {
   readonly parts?: readonly Uint8Array[];
   readonly Link?: Uint8Array;
   readonly LinkAddress?: Uint8Array;
+  readonly ConntrackFlow?: Uint8Array;
 }
 
 /** What a channel has done since it was opened. Counted where the system calls are made. */
@@ -142,12 +143,12 @@ export interface Addon {
   /** The same reading, into SetEntry records, which are sent nowhere. */
   parse(text: Uint8Array, grammar: Uint8Array): Promise<NativeReply>;
   /**
-   * Dump: `request` is one IpvsOp, SetCommand or LinkOp record that names what to list. Read to its end natively. `inParts` (sets
+   * Dump: `request` is one IpvsOp, SetCommand, LinkOp or ConntrackOp record that names what to list. Read to its end natively. `inParts` (sets
    * only): the kernel's messages as they came instead of records.
    */
   dump(
     handle: NativeHandle,
-    shape: 'IpvsOp' | 'SetCommand' | 'LinkOp',
+    shape: 'IpvsOp' | 'SetCommand' | 'LinkOp' | 'ConntrackOp',
     request: Uint8Array,
     options?: { readonly inParts: boolean },
   ): Promise<NativeReply>;

@@ -455,3 +455,57 @@ export const Failure = {
   flags: 14,
   extackOffset: 16,
 } as const;
+
+/** Which fields of a ConntrackOp a listing asks for. */
+export const FlowParts = {
+  source: 0x1,
+  sourcePort: 0x2,
+  destination: 0x4,
+  destinationPort: 0x8,
+  replySource: 0x10,
+  replySourcePort: 0x20,
+} as const;
+
+/** One request about tracked connections: `command` is IPCTNL_MSG_CT_GET (in a dump) or IPCTNL_MSG_CT_DELETE (in a run). */
+export const ConntrackOp = {
+  size: 72,
+  command: 0,
+  /** AF; 0 in a dump: both */
+  family: 4,
+  /** 0 in a dump: all */
+  protocol: 5,
+  zone: 6,
+  /** as it came; 0: whichever has the tuple */
+  id: 8,
+  /** FlowParts */
+  parts: 12,
+  sourcePort: 16,
+  destinationPort: 18,
+  replySourcePort: 20,
+  source: 24,
+  destination: 40,
+  replySource: 56,
+} as const;
+
+/** A tracked connection. Ports are 0 where the protocol has none. */
+export const ConntrackFlow = {
+  size: 96,
+  /** opaque */
+  id: 0,
+  /** IPS_* of linux/netfilter/nf_conntrack_common.h */
+  status: 4,
+  mark: 8,
+  /** seconds left */
+  timeout: 12,
+  family: 16,
+  protocol: 17,
+  zone: 18,
+  sourcePort: 20,
+  destinationPort: 22,
+  replySourcePort: 24,
+  replyDestinationPort: 26,
+  source: 32,
+  destination: 48,
+  replySource: 64,
+  replyDestination: 80,
+} as const;

@@ -1,7 +1,7 @@
 import { ClosedError } from '../errors.js';
 import type { Addon, NativeHandle, NativeOpenOptions, NativeReply } from '../native/addon.js';
 import { loadAddon } from '../native/load.js';
-import { IpvsOp, LinkOp, SetCommand, SetEntry } from '../native/records.js';
+import { ConntrackOp, IpvsOp, LinkOp, SetCommand, SetEntry } from '../native/records.js';
 import { mergeReplies, type PartialReply } from './merge.js';
 import { openFailure } from './open-failure.js';
 import { Queue } from './queue.js';
@@ -31,6 +31,7 @@ const RECORDS: Readonly<Record<RequestShape, { readonly size: number; readonly c
   SetCommand: { size: SetCommand.size, chunk: 4096 },
   SetEntry: { size: SetEntry.size, chunk: 16_384 },
   LinkOp: { size: LinkOp.size, chunk: 4096 },
+  ConntrackOp: { size: ConntrackOp.size, chunk: 4096 },
 };
 
 const NO_HEAP: Uint8Array = new Uint8Array(0);

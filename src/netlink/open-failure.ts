@@ -16,6 +16,7 @@ const OPERATION: Readonly<Record<Subsystem, string>> = {
   ipvs: 'ipvs.open',
   ipset: 'ipset.open',
   route: 'link.open',
+  conntrack: 'conntrack.open',
 };
 
 /** What opening a channel came to grief on, as the error that a caller can decide by. */

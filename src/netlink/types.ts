@@ -35,7 +35,7 @@ export interface RunRequest {
 
 /** A request for a listing: see {@link Channel.dump}. */
 export interface DumpRequest {
-  readonly shape: 'IpvsOp' | 'SetCommand' | 'LinkOp';
+  readonly shape: 'IpvsOp' | 'SetCommand' | 'LinkOp' | 'ConntrackOp';
   /** One record that names what to list. */
   readonly record: Uint8Array;
   /** Hand a listing of sets over in parts where the channel can. The kernel is read to its end before anyway. Default false. */

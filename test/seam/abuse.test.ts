@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Addon, NativeHandle } from '../../src/native/addon.js';
 import { loadAddon } from '../../src/native/load.js';
-import { EntryParts as E, IpvsOp, SetCommand, SetEntry } from '../../src/native/records.js';
+import { ConntrackOp, EntryParts as E, IpvsOp, SetCommand, SetEntry } from '../../src/native/records.js';
 import { Ipset, ipvsOp, Ipvs, linkOp, NOTHING, Rtm, setCommand, setEntry } from './support/records.js';
 
 const addon = loadAddon();
@@ -71,8 +71,18 @@ describe('misuse is answered by an exception, never by a crash', () => {
     }
   });
 
+  it('forgetting tracked connections without saying which: the kernel would forget all', () => {
+    const record = new Uint8Array(ConntrackOp.size);
+    new DataView(record.buffer).setUint32(ConntrackOp.command, 2, true);
+    expect(() => loose.encode('ConntrackOp', record, NOTHING, plain)).toThrow(
+      'ConntrackOp 0: command 2 cannot be run',
+    );
+  });
+
   it('a subsystem or a shape that does not exist', () => {
-    expect(() => loose.open('ipv6', {})).toThrow("argument 1 must be 'ipvs', 'ipset' or 'route'");
+    expect(() => loose.open('ipv6', {})).toThrow(
+      "argument 1 must be 'ipvs', 'ipset', 'route' or 'conntrack'",
+    );
     expect(() => loose.encode('IpvsDest', NOTHING, NOTHING, plain)).toThrow(
       'must be the name of a request record',
     );

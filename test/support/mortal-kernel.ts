@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { assembleKernel } from '../../src/kernel/open.js';
 import type { Kernel } from '../../src/kernel/types.js';
-import { IpvsOp, LinkOp, SetCommand, SetEntry } from '../../src/native/records.js';
+import { ConntrackOp, IpvsOp, LinkOp, SetCommand, SetEntry } from '../../src/native/records.js';
 import type { Channel, RequestShape } from '../../src/netlink/types.js';
 import { createRules } from '../../src/rules/rules.js';
 import type { FakeKernel } from '../../src/testing.js';
@@ -40,6 +40,7 @@ export function mortalKernel(fake: FakeKernel, lives: number): MortalKernel {
     SetCommand: SetCommand.size,
     SetEntry: SetEntry.size,
     LinkOp: LinkOp.size,
+    ConntrackOp: ConntrackOp.size,
   };
   const mortal = (channel: Channel): Channel => ({
     subsystem: channel.subsystem,

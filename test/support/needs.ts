@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import type { SetType } from '../../src/ipset/types.js';
 
 /** What a kernel suite can need of the machine it runs on. */
-export type Need = 'root' | 'addon' | 'ipvs' | 'ipset' | 'link' | 'rules' | 'nft' | 'dummy' | SetTypeNeed;
+export type Need =
+  'root' | 'addon' | 'ipvs' | 'ipset' | 'link' | 'rules' | 'nft' | 'dummy' | 'conntrack' | SetTypeNeed;
 
 /** A set type of the kernel. */
 export type SetTypeNeed = `set ${SetType}`;
@@ -44,6 +45,11 @@ const PROBES: Readonly<Record<Exclude<Need, SetTypeNeed>, () => string | undefin
     root() ?? (succeeds('iptables-save') ? undefined : 'iptables-save does not work with the running kernel'),
   nft: () =>
     root() ?? (succeeds('nft', 'list', 'tables') ? undefined : 'nft does not work with the running kernel'),
+  conntrack: () =>
+    root() ??
+    (succeeds('unshare', '--net', 'conntrack', '-L')
+      ? undefined
+      : 'the running kernel has no nf_conntrack_netlink'),
   dummy: () => {
     if (root() !== undefined) return root();
     const made = succeeds('unshare', '--net', 'ip', 'link', 'add', 'probe0', 'type', 'dummy');

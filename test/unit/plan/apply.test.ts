@@ -25,6 +25,7 @@ const withParts = (parts: Partial<Kernel>): Kernel => ({
   ipvs: kernel.ipvs,
   ipset: kernel.ipset,
   link: kernel.link,
+  conntrack: kernel.conntrack,
   rules: kernel.rules,
   sysctl: kernel.sysctl,
   features: (options) => kernel.features(options),

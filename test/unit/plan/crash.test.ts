@@ -4,6 +4,7 @@ import { apply, nothing, observe, plan } from '../../../src/plan/index.js';
 import type { DesiredState, OwnershipScope } from '../../../src/plan/types.js';
 import { desired, kubeScope, parseNodeFacts, proxyConfig, readManifests } from '../../../src/proxy/index.js';
 import { type FakeKernel, fakeKernel } from '../../../src/testing.js';
+import { addStrangers } from '../../support/strangers.js';
 import { mortalKernel } from '../../support/mortal-kernel.js';
 import { CLUSTER_FILE, NODE_FACTS_FILE } from '../../support/sample-cluster.js';
 import { contentsOf, SCOPE, state } from './states.js';
@@ -27,31 +28,6 @@ const other: DesiredState = {
   }),
   sysctls: [{ name: 'net/ipv4/ip_forward', value: '1' }],
 };
-
-/** What belongs to others: beside ours, at addresses of ours, under names like ours. */
-async function addStrangers(kernel: FakeKernel, vip: string, setPrefix: string): Promise<void> {
-  const theirs = await kernel.ipvs.add(`tcp://${vip}:9999`, { scheduler: 'wlc' });
-  await theirs.add({ address: '192.0.2.9', port: 9, weight: 7 });
-  await (await kernel.ipvs.add('udp://192.0.2.80:53', { scheduler: 'sh' })).add('192.0.2.9:53');
-  await kernel.ipvs.add('fwmark://7', { scheduler: 'rr' });
-  await (await kernel.ipset.create(`${setPrefix}ELSE`, 'hash:ip,port')).add(`${vip},tcp:80`);
-  await (await kernel.ipset.create('THEIRS', 'hash:ip')).add('192.0.2.1');
-  await kernel.link.ensureDummy('theirs0');
-  await kernel.link.addAddresses('theirs0', ['192.0.2.80', '2001:db8::80']);
-  for (const family of ['inet', 'inet6'] as const) {
-    const chain = {
-      table: 'nat',
-      name: 'THEIRS',
-      rules: [{ matches: [], target: { target: 'return' } }],
-    } as const;
-    const jump = {
-      table: 'nat',
-      from: 'PREROUTING',
-      rule: { matches: [], target: { target: 'jump', chain: 'THEIRS' } },
-    } as const;
-    await kernel.rules.apply({ family, write: [chain], addJumps: [jump], removeJumps: [], removeChains: [] });
-  }
-}
 
 interface Way {
   readonly scope: OwnershipScope;
