@@ -23,7 +23,9 @@ export async function runBatch(
   operations: Iterable<IpvsOperation>,
   options: BatchOptions,
 ): Promise<BatchResult<IpvsOperation>> {
-  const stop = stopsOnError(options);
+  const { onError, ...rest } = options;
+  checkOptions(rest);
+  const stop = stopsOnError(onError);
   const pace = new Pace(options.signal);
   const { given, parsed } = await parseOperations(operations, pace);
   const batch = new Batch(exchange, given, parsed, stop, options, pace);
@@ -31,9 +33,8 @@ export async function runBatch(
   return parsed.some(isIncomplete) ? lock.run(() => batch.run(true)) : batch.run(false);
 }
 
-function stopsOnError({ onError, ...options }: BatchOptions): boolean {
-  checkOptions(options);
-  const value: unknown = onError;
+/** Whether a run ends with its first failure. @throws ValidationError */
+export function stopsOnError(value: unknown): boolean {
   if (value === undefined || value === 'continue') return false;
   if (value === 'stop') return true;
   throw new ValidationError('options.onError', 'one of stop, continue', value);

@@ -37,6 +37,7 @@ import { Pace } from './pace.js';
 import { applyServicePatch, defaultService, parseServicePatch, sameService } from './service-settings.js';
 import { check, found, removed, type RemoveOptions } from './settle.js';
 import { newDestination, parseSpec } from './spec.js';
+import { syncServices } from './sync.js';
 import { watch } from './watch.js';
 import type {
   BatchOptions,
@@ -57,6 +58,8 @@ import type {
   RealServerRef,
   RealServerSpec,
   SyncDaemons,
+  SyncOptions,
+  SyncResult,
   VirtualServer,
   VirtualServerAttributes,
   VirtualServerRef,
@@ -286,6 +289,10 @@ class KernelIpvs implements Ipvs {
     options: BatchOptions = {},
   ): Promise<BatchResult<IpvsOperation>> {
     return runBatch(this.#exchange, this.#lock, operations, options);
+  }
+
+  async sync(desired: Iterable<VirtualServerSpec>, options: SyncOptions): Promise<SyncResult> {
+    return syncServices(this.#exchange, this.#lock, desired, options);
   }
 
   watch(options: WatchOptions = {}): AsyncIterable<IpvsEvent> {

@@ -23,7 +23,7 @@ const FEW = 32;
 const ONE_PIECE = 10;
 
 /** A service that is to be listed, and where its destinations are. */
-interface Listed {
+export interface ListedService {
   readonly id: ServiceId;
   /** Offset of its record. */
   readonly at: number;
@@ -45,7 +45,7 @@ export async function listServers<N extends number | bigint>(
   matches: ServiceMatcher | undefined,
 ): Promise<VirtualServer<N>[]> {
   const pace = new Pace(options.signal);
-  const { services, listed } = await read(exchange, options, matches, pace);
+  const { services, listed } = await readServices(exchange, options, matches, pace);
   const out: { readonly position: number; readonly server: VirtualServer<N> }[] = [];
   for (const { id, at, destinations, offsets } of listed) {
     const sorted = await sortedDestinations(destinations, offsets, pace);
@@ -65,13 +65,13 @@ export async function listServers<N extends number | bigint>(
   return ordered.map(({ server }) => server);
 }
 
-/** Read until the table stood still meanwhile, or often enough. */
-async function read(
+/** Read the services that are meant, in order, until the table stood still meanwhile, or often enough. */
+export async function readServices(
   exchange: Exchange,
   options: ListOptions,
   matches: ServiceMatcher | undefined,
   pace: Pace,
-): Promise<{ readonly services: Table; readonly listed: readonly Listed[] }> {
+): Promise<{ readonly services: Table; readonly listed: readonly ListedService[] }> {
   const withDestinations = options.realServers !== false;
   const consistent = options.consistent === true;
   // What a filter leaves out need not be read, unless all of it is read twice anyway.
@@ -113,13 +113,13 @@ async function pick(
   complete: boolean,
   options: ListOptions,
   pace: Pace,
-): Promise<readonly Listed[]> {
+): Promise<readonly ListedService[]> {
   const found = await inServiceOrder(services, matches, pace);
   if (!complete && found.length > FEW) {
     return pick(exchange, await exchange.listServices(true, options), matches, true, options, pace);
   }
   const children = complete ? await childrenOf(services, destinations, pace) : [];
-  const listed: Listed[] = [];
+  const listed: ListedService[] = [];
   for (const { id, indexes } of found) {
     const at = (indexes[0] ?? 0) * IpvsService.size;
     if (complete) {

@@ -299,6 +299,44 @@ export interface VirtualServerFilter {
   readonly where?: (server: VirtualServerIdentity) => boolean;
 }
 
+/** Options of `sync`. */
+export interface SyncOptions extends CallOptions {
+  /**
+   * Which virtual servers are yours: those that it fits and that are not wanted are removed; all others are never touched. `{}` means the whole
+   * table. Required, so that nobody empties a table by accident.
+   */
+  readonly owner: OneOrMany<VirtualServerFilter>;
+  /** Compare only: nothing is written, every change is `planned`. Default false. */
+  readonly dryRun?: boolean;
+  /** As for a batch. Default `continue`. */
+  readonly onError?: 'stop' | 'continue';
+}
+
+/** One object that was not as it is to be, and what became of it. */
+export interface SyncChange {
+  /** `tcp://10.0.0.1:80`, or `tcp://10.0.0.1:80 -> 10.244.1.7:8080`. */
+  readonly target: string;
+  /** What was done, or is to be done, with every attribute spelled out: `batch` takes it. */
+  readonly operation: IpvsOperation;
+  /** The attributes that it had; absent for something new. */
+  readonly before?: VirtualServerAttributes | RealServerAttributes;
+  /** `planned` in a dry run; else as in a batch. */
+  readonly status: 'planned' | BatchItem<IpvsOperation>['status'];
+  readonly error?: NetlinkError;
+}
+
+/** What a sync did. */
+export interface SyncResult {
+  /** Every change was done (or planned). */
+  readonly ok: boolean;
+  readonly done: number;
+  readonly failed: number;
+  /** Virtual and real servers that were as they are to be. */
+  readonly unchanged: number;
+  /** In the order in which they were carried out. */
+  readonly changes: readonly SyncChange[];
+}
+
 /** Version of the module and size of its connection table. */
 export interface IpvsInfo {
   /** `1.2.1` */
@@ -644,6 +682,14 @@ export interface Ipvs {
    * throw before anything is sent; a patch that does not fit what the kernel has fails its operation.
    */
   batch(operations: Iterable<IpvsOperation>, options?: BatchOptions): Promise<BatchResult<IpvsOperation>>;
+  /**
+   * Make a part of the table what is wanted: compare, write what differs, remove what is not wanted, within the scope of the owner. A spec
+   * without `realServers` leaves those of its virtual server alone; attributes that a spec omits mean their defaults. What is there already is
+   * changed in place, never removed and added again, so that its connections go on. First what is new and what changes, then
+   * what goes. Not atomic: there is an outcome for each object.
+   * @throws ValidationError before anything is sent, also for a virtual server that comes twice or is outside the scope (`desired[3].url`)
+   */
+  sync(desired: Iterable<VirtualServerSpec>, options: SyncOptions): Promise<SyncResult>;
   /** System calls and messages so far; zeros before first use. */
   counters(): ChannelCounters;
 }

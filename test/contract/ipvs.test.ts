@@ -682,6 +682,58 @@ describeOn(['ipvs'], 'ipvs: calls', (open) => {
   });
 });
 
+describeOn(['ipvs'], 'ipvs: sync', (open) => {
+  it('makes its part of the table what is wanted, in place, and leaves the rest', async () => {
+    const { ipvs } = await open();
+    await ipvs.ensure({ url: 'tcp://192.0.2.1:80', realServers: ['10.244.1.7:80'] });
+    await ipvs.ensure({ url: 'udp://10.96.0.53:53', realServers: ['10.244.1.7:53'] });
+    await ipvs.ensure({ url: WEB, scheduler: 'rr', realServers: ['10.244.1.7:80', '10.244.1.8:80'] });
+    const desired: VirtualServerSpec[] = [
+      {
+        url: WEB,
+        scheduler: 'sh',
+        schedulerFlags: { port: true },
+        persistence: { timeout: 60, netmask: '255.255.255.0' },
+        realServers: [
+          { address: '10.244.1.8', weight: 3, upperThreshold: 9 },
+          { address: '10.244.1.9', forwarding: 'tunnel', tunnel: { type: 'gre', checksum: 'csum' } },
+        ],
+      },
+      { url: 'fwmark6://7', realServers: ['[2001:db8::7]:80'] },
+    ];
+    const owner = [{ address: '10.96.0.0/12' }, { fwmark: { from: 1, to: 9 } }];
+    const dry = await ipvs.sync(desired, { owner, dryRun: true });
+    const result = await ipvs.sync(desired, { owner });
+    expect(
+      result.changes.map(({ operation, target, status }) => `${operation.op} ${target} ${status}`),
+    ).toEqual([
+      `set ${WEB} done`,
+      `addReal ${WEB} -> 10.244.1.9:80 done`,
+      `setReal ${WEB} -> 10.244.1.8:80 done`,
+      `removeReal ${WEB} -> 10.244.1.7:80 done`,
+      'add fwmark6://7 done',
+      'addReal fwmark6://7 -> [2001:db8::7]:80 done',
+      'remove udp://10.96.0.53:53 done',
+    ]);
+    expect(dry.changes.map(({ operation }) => operation)).toEqual(
+      result.changes.map(({ operation }) => operation),
+    );
+    expect((await ipvs.sync(desired, { owner })).changes).toEqual([]);
+    expect((await ipvs.list()).map((server) => server.url)).toEqual([
+      WEB,
+      'tcp://192.0.2.1:80',
+      'fwmark6://7',
+    ]);
+    const listed = await ipvs.list({ filter: { port: 80, address: '10.0.0.0/8' }, consistent: true });
+    expect(listed).toMatchObject([
+      {
+        url: WEB,
+        realServers: [{ weight: 3 }, { forwarding: 'tunnel', tunnel: { type: 'gre', checksum: 'csum' } }],
+      },
+    ]);
+  });
+});
+
 describeOn(['ipvs'], 'ipvs: watches', (open) => {
   it('see what comes, changes and goes', async () => {
     const { ipvs } = await open();
