@@ -67,27 +67,66 @@ class ElementReader {
     return ipv6_ ? in_.ipv6(into) : in_.ipv4(into);
   }
 
-  [[nodiscard]] bool network(uint8_t* into, uint8_t& prefix, bool whole) noexcept {
-    const uint8_t bits = ipv6_ ? kIpv6Bits : kIpv4Bits;
-    if (!address(into)) return false;
-    prefix = bits;
+  /// The end of a range, which has room for IPv4 only.
+  [[nodiscard]] bool rangeEnd(uint8_t* into, uint32_t part) noexcept {
+    out_.parts |= part;
+    return !ipv6_ && in_.ipv4(into);
+  }
+
+  /// One address, or where `many` as many as an IPv4 range or network has.
+  [[nodiscard]] bool addresses(bool many) noexcept {
+    if (!address(out_.ip)) return false;
+    if (!many) return true;
+    if (in_.skip('-')) return rangeEnd(out_.ipTo, seam::kEntryIpTo);
     if (!in_.skip('/')) return true;
     uint64_t length = 0;
-    if (!in_.decimal(bits, length) || (length == 0 && !whole)) return false;
-    prefix = static_cast<uint8_t>(length);
-    clearHostBits(into, prefix, bits);
+    if (ipv6_ || !in_.decimal(kIpv4Bits, length) || length == 0) return false;
+    if (length == kIpv4Bits) return true;
+    out_.cidr = static_cast<uint8_t>(length);
+    out_.parts |= seam::kEntryCidr;
+    clearHostBits(out_.ip, out_.cidr, kIpv4Bits);
     return true;
   }
 
-  [[nodiscard]] bool port() noexcept {
+  /// Where a network goes.
+  struct NetworkFields {
+    uint8_t* address;
+    uint8_t& prefix;
+    uint32_t prefixPart;
+    uint8_t* end;
+    uint32_t endPart;
+  };
+
+  [[nodiscard]] bool network(const NetworkFields& to, uint8_t kind) noexcept {
+    const uint8_t bits = ipv6_ ? kIpv6Bits : kIpv4Bits;
+    if (!address(to.address)) return false;
+    if ((kind & seam::kLineRange) != 0 && in_.skip('-')) {
+      out_.parts &= ~to.prefixPart;
+      return rangeEnd(to.end, to.endPart);
+    }
+    to.prefix = bits;
+    if (!in_.skip('/')) return true;
+    uint64_t length = 0;
+    const bool whole = (kind & seam::kLineWhole) != 0;
+    if (!in_.decimal(bits, length) || (length == 0 && !whole)) return false;
+    to.prefix = static_cast<uint8_t>(length);
+    clearHostBits(to.address, to.prefix, bits);
+    return true;
+  }
+
+  [[nodiscard]] bool port(bool many) noexcept {
     uint64_t number = 0;
     if (!in_.decimal(UINT16_MAX, number)) return false;
     out_.port = static_cast<uint16_t>(number);
+    if (!many || !in_.skip('-')) return true;
+    if (!in_.decimal(UINT16_MAX, number)) return false;
+    out_.portTo = static_cast<uint16_t>(number);
+    out_.parts |= seam::kEntryPortTo;
     return true;
   }
 
   /// The protocols that have ports; names of others are in a table elsewhere.
-  [[nodiscard]] bool protocolPort() noexcept {
+  [[nodiscard]] bool protocolPort(bool many) noexcept {
     if (in_.skip("tcp:") || in_.skip("6:")) {
       out_.proto = IPPROTO_TCP;
     } else if (in_.skip("udp:") || in_.skip("17:")) {
@@ -99,7 +138,7 @@ class ElementReader {
     } else {
       out_.proto = IPPROTO_TCP;
     }
-    return port();
+    return port(many);
   }
 
   [[nodiscard]] bool mark() noexcept { return in_.skip("0x") && in_.hex(out_.mark); }
@@ -133,19 +172,30 @@ class ElementReader {
   }
 
   [[nodiscard]] bool part(uint8_t kind) noexcept {
-    switch (kind & ~seam::kLineWhole) {
+    const bool many = (kind & seam::kLineRange) != 0;
+    switch (kind & ~(seam::kLineWhole | seam::kLineRange)) {
       case seam::kLineIp:
-        return address(out_.ip);
+        return addresses(many);
       case seam::kLineIp2:
         return address(out_.ip2);
       case seam::kLineNet:
-        return network(out_.ip, out_.cidr, (kind & seam::kLineWhole) != 0);
+        return network({.address = out_.ip,
+                        .prefix = out_.cidr,
+                        .prefixPart = seam::kEntryCidr,
+                        .end = out_.ipTo,
+                        .endPart = seam::kEntryIpTo},
+                       kind);
       case seam::kLineNet2:
-        return network(out_.ip2, out_.cidr2, (kind & seam::kLineWhole) != 0);
+        return network({.address = out_.ip2,
+                        .prefix = out_.cidr2,
+                        .prefixPart = seam::kEntryCidr2,
+                        .end = out_.ip2To,
+                        .endPart = seam::kEntryIp2To},
+                       kind);
       case seam::kLineProtocolPort:
-        return protocolPort();
+        return protocolPort(many);
       case seam::kLinePort:
-        return port();
+        return port(many);
       case seam::kLineMac:
         return in_.mac(out_.mac);
       case seam::kLineMark:
@@ -193,7 +243,28 @@ class ElementReader {
     if (in_.skip("packets ")) return admit(seam::kEntryPackets) && count(out_.packets);
     if (in_.skip("bytes ")) return admit(seam::kEntryBytes) && count(out_.bytes);
     if (in_.skip("comment \"")) return admit(seam::kEntryComment) && comment();
+    if (in_.skip("skbmark 0x")) return admit(seam::kEntrySkbMark) && skbMark();
+    if (in_.skip("skbprio ")) return admit(seam::kEntrySkbPrio) && skbPrio();
+    if (in_.skip("skbqueue ")) {
+      uint64_t queue = 0;
+      if (!admit(seam::kEntrySkbQueue) || !in_.decimal(UINT16_MAX, queue)) return false;
+      out_.skbQueue = static_cast<uint16_t>(queue);
+      return true;
+    }
     return false;
+  }
+
+  [[nodiscard]] bool skbMark() noexcept {
+    out_.skbMask = UINT32_MAX;
+    return in_.hex(out_.skbMark) && (!in_.skip("/0x") || in_.hex(out_.skbMask));
+  }
+
+  [[nodiscard]] bool skbPrio() noexcept {
+    uint32_t major = 0;
+    uint32_t minor = 0;
+    if (!in_.hex(major) || !in_.skip(':') || !in_.hex(minor)) return false;
+    out_.skbPrio = major << 16 | minor;
+    return major <= UINT16_MAX && minor <= UINT16_MAX;
   }
 
   /// Up to the closing quote.

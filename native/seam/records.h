@@ -337,6 +337,7 @@ enum LinePart : uint8_t {
   kLineMark = 8,
   kLineInterface = 9,  ///< eth0, physdev:eth0
   kLineName = 10,      ///< of a set
+  kLineRange = 0x40,   ///< added: a range, or of an address also a prefix length, stands for many
   kLineWhole = 0x80    ///< added to a network: /0 is stored too
 };
 

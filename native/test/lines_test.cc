@@ -83,6 +83,29 @@ TEST_CASE("options are read once each, in any order, when they are admitted") {
   CHECK_EQUAL(elements(how, "10.0.0.1 timeout 5"), -1);
 }
 
+TEST_CASE("ranges are read where they are admitted") {
+  const uint8_t range = seam::kLineRange;
+  const auto ip = grammar({static_cast<uint8_t>(seam::kLineIp | range),
+                           static_cast<uint8_t>(seam::kLineProtocolPort | range)});
+  ReadLines read(ip, "10.0.0.1-10.0.0.9,tcp:80-90\n10.1.2.3/16,53\n10.1.2.3/32,53");
+  CHECK_EQUAL(read.entries.count(), 3U);
+  CHECK_EQUAL(read.entries[0].ipTo[3], 9);
+  CHECK_EQUAL(read.entries[0].portTo, 90);
+  CHECK_EQUAL(read.entries[0].parts, seam::kEntryIpTo | seam::kEntryPortTo);
+  CHECK_EQUAL(read.entries[1].parts, static_cast<uint32_t>(seam::kEntryCidr));
+  CHECK_EQUAL(read.entries[1].cidr, 16);
+  CHECK_EQUAL(read.entries[1].ip[2], 0);
+  CHECK_EQUAL(read.entries[2].parts, 0U);
+  for (const char* bad : {"10.0.0.1-,80", "10.0.0.1-10.0.0.9/8,80", "10.0.0.1/0,80", "10.0.0.1,80-",
+                          "10.0.0.1,80-65536", "10.0.0.1/33,80"}) {
+    CHECK_EQUAL(elements(ip, bad), -1);
+  }
+  const uint8_t net = seam::kLineNet | range;
+  CHECK_EQUAL(elements(grammar({net}), "10.0.0.1-10.0.0.9"), 1);
+  CHECK_EQUAL(elements(grammar({net}, AF_INET6), "::1-::2"), -1);
+  CHECK_EQUAL(elements(grammar({seam::kLineIp}), "10.0.0.1-10.0.0.9"), -1);
+}
+
 TEST_CASE("the other parts") {
   CHECK_EQUAL(elements(grammar({seam::kLineMac}), "00:11:22:aa:BB:cc"), 1);
   CHECK_EQUAL(elements(grammar({seam::kLineMac}), "00:11:22:aa:BB:c"), -1);
@@ -120,7 +143,8 @@ TEST_CASE("the reader survives mutated lines") {
     for (size_t n = pick(6); n > 0; --n) text[pick(text.size())] = static_cast<char>(random());
     if (pick(4) == 0) text.resize(pick(text.size()));
     seam::SetGrammar how{};
-    for (auto& kind : how.kinds) kind = static_cast<uint8_t>(pick(12) | (pick(8) == 0 ? 0x80 : 0));
+    for (auto& kind : how.kinds)
+      kind = static_cast<uint8_t>(pick(12) | (pick(3) == 0 ? pick(4) << 6 : 0));
     how.count = static_cast<uint8_t>(pick(9));
     how.family = pick(2) == 0 ? AF_INET : AF_INET6;
     how.options = pick(2) == 0 ? 0 : UINT32_MAX;

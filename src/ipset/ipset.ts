@@ -1,4 +1,4 @@
-import { UnsupportedError, ValidationError, isAlreadyExists } from '../errors.js';
+import { SetTypeMismatchError, UnsupportedError, ValidationError, isAlreadyExists, show } from '../errors.js';
 import type { CallOptions, Channel, ChannelCounters } from '../netlink/types.js';
 import { Cmd, packCommand, type CommandFields } from './command.js';
 import { IpsetErr, ipsetError, mismatchError, type AnswerContext } from './errors.js';
@@ -7,7 +7,9 @@ import { familyNumber, unpackHeaders, type RawHeader } from './header.js';
 import { EntryList, list } from './listing.js';
 import { existingName, newName } from './names.js';
 import type { EntryTable } from './layout.js';
-import { checkOptions, setType } from './options.js';
+import { checkOptions, setType, type CheckedOptions } from './options.js';
+import { differingParameters } from './parameters.js';
+import { createFilled, isRepeatable, rebuild, replaceEntries } from './replace.js';
 import { chooseRevision, createFields, type CreateRequest } from './create.js';
 import type { Family } from '../net/address.js';
 import { integerIn } from '../net/number.js';
@@ -15,9 +17,15 @@ import { refusalError, Session, type Versions } from './session.js';
 import { SetHandle, type SetVerbs } from './set.js';
 import { SET_TYPES, type SetTypeSpec } from './set-types.js';
 import type {
+  BulkInput,
+  CreateOptionName,
   CreateOptions,
+  EnsureOptions,
+  EnsureResult,
   Ipset,
   IPSet,
+  ReplaceSetOptions,
+  ReplaceSetResult,
   RevisionOption,
   SetHeader,
   SetSnapshot,
@@ -52,6 +60,10 @@ class IpsetClient implements Ipset {
     this.#verbs = {
       flush: (name, options) => this.flush(name, options),
       destroy: (name, options) => this.destroy(name, options),
+      create: (name, type, options) => this.create(name, type, options),
+      names: (options) => this.names(options),
+      swap: (a, b, options) => this.swap(a, b, options),
+      rename: (from, to, options) => this.rename(from, to, options),
     };
   }
 
@@ -100,19 +112,61 @@ class IpsetClient implements Ipset {
   async ensure<T extends SetType>(
     name: string,
     type: T,
-    options: CreateOptions<T> & RevisionOption & CallOptions = {},
-  ): Promise<{ readonly set: IPSet<T>; readonly created: boolean }> {
-    const request = this.#request(name, type, options);
+    options: EnsureOptions<T> = {},
+  ): Promise<EnsureResult<T>> {
+    const { onMismatch = 'throw', ...asked } = options;
+    oneOf(onMismatch, ['throw', 'rebuild'], 'options.onMismatch');
+    const request = this.#request<T>(name, type, asked);
     // The set may come or go between the two questions; a few rounds settle any race that is not a fight.
     for (let round = 0; ; round++) {
       const header = await this.#header(name, 'ipset.ensure', options);
       if (header !== undefined) {
-        return { set: this.#checked(header, type, request, 'ipset.ensure'), created: false };
+        const set = this.#sameKind(header, type, request, 'ipset.ensure');
+        const parameters = parametersOf<T>(asked);
+        const differing = differingParameters(set.header, parameters);
+        if (differing.length === 0) return { set, created: false, rebuilt: false };
+        if (onMismatch === 'throw') throw differs(set.header, request.options, differing);
+        await rebuild<T>({ session: this.#session, sets: this.#verbs, name, type }, parameters, options);
+        const now = await this.#header(name, 'ipset.ensure', options);
+        if (now !== undefined) {
+          return { set: this.#sameKind(now, type, request, 'ipset.ensure'), created: false, rebuilt: true };
+        }
       }
       try {
-        return { set: await this.#create(request, type, 'ipset.ensure', options), created: true };
+        const set = await this.#create(request, type, 'ipset.ensure', options);
+        return { set, created: true, rebuilt: false };
       } catch (err) {
         if (!isAlreadyExists(err) || round === 3) throw err;
+      }
+    }
+  }
+
+  async replace<T extends SetType>(
+    name: string,
+    type: T,
+    entries: BulkInput<T>,
+    options: ReplaceSetOptions<T> = {},
+  ): Promise<ReplaceSetResult<T>> {
+    const { strategy, signal, ...asked } = options;
+    const request = this.#request<T>(name, type, asked);
+    const target = { session: this.#session, sets: this.#verbs, name, type };
+    const call = signal === undefined ? {} : { signal };
+    const parameters = parametersOf<T>(asked);
+    for (let round = 0; ; round++) {
+      const there = await this.get(name, type, call);
+      if (there !== undefined) {
+        const how = { ...call, parameters, ...(strategy === undefined ? {} : { strategy }) };
+        const result = await replaceEntries<T>(target, entries, how);
+        return { ...result, created: false, set: (await this.get(name, type, call)) ?? there };
+      }
+      try {
+        const added = await createFilled<T>(target, entries, parameters, request.options.family, call);
+        const set = await this.get(name, type, call);
+        if (set === undefined) throw ipsetError(-2, { operation: 'ipset.replace', target: `set ${name}` });
+        return { set, created: true, added, removed: 0, kept: 0, updated: 0, way: 'swap' };
+      } catch (err) {
+        // What can be read once cannot be read again.
+        if (!isAlreadyExists(err) || round === 3 || !isRepeatable(entries)) throw err;
       }
     }
   }
@@ -241,11 +295,11 @@ class IpsetClient implements Ipset {
     await this.#session.command(createFields(request, revision), context, options);
     const header = await this.#header(name, operation, options);
     if (header === undefined) throw ipsetError(-2, context);
-    return this.#checked(header, type, request, operation);
+    return this.#sameKind(header, type, request, operation);
   }
 
-  /** What is there under the name, when it is what was asked for. */
-  #checked<T extends SetType>(raw: RawHeader, type: T, request: CreateRequest, operation: string): IPSet<T> {
+  /** What is there under the name, when its type, family and range are those that were asked for. */
+  #sameKind<T extends SetType>(raw: RawHeader, type: T, request: CreateRequest, operation: string): IPSet<T> {
     const wanted = describe(type, request.options);
     const has = raw.header === undefined ? raw.type : describe(raw.header.type, raw.header);
     if (has !== wanted) throw mismatchError(operation, request.name, has, wanted);
@@ -279,6 +333,36 @@ class IpsetClient implements Ipset {
   #handle<T extends SetType>(header: SetHeader): IPSet<T> {
     // Callers have compared header.type with T, or left T at "any type".
     return new SetHandle<T>(this.#session, this.#verbs, header as SetHeader<T>);
+  }
+}
+
+/** What of the options describes a set: not how it is called for. */
+function parametersOf<T extends SetType>(options: object): CreateOptions<T> {
+  const parameters: Record<string, unknown> = { ...options };
+  for (const name of ['revision', 'signal']) Reflect.deleteProperty(parameters, name);
+  return parameters;
+}
+
+function differs(
+  header: SetHeader,
+  asked: CheckedOptions,
+  names: readonly CreateOptionName[],
+): SetTypeMismatchError {
+  const line = (of: Readonly<Partial<Record<CreateOptionName, unknown>>>): string =>
+    names.map((name) => `${name} ${show(of[name] ?? false)}`).join(', ');
+  return new SetTypeMismatchError({
+    code: 'EEXIST',
+    errno: -17,
+    operation: 'ipset.ensure',
+    target: `set ${header.name}`,
+    meaning: `it exists with ${line(header)}, wanted was ${line(asked)}`,
+    hint: "ensure with onMismatch: 'rebuild' makes it so and keeps the entries",
+  });
+}
+
+function oneOf(value: unknown, words: readonly string[], path: string): void {
+  if (typeof value !== 'string' || !words.includes(value)) {
+    throw new ValidationError(path, words.join(' or '), value);
   }
 }
 

@@ -1,7 +1,7 @@
 import { ValidationError } from '../errors.js';
 import { EntryArena } from './arena.js';
 import { lineContent, lineGrammar } from './lines.js';
-import type { Position, Sender } from './sender.js';
+import type { EntrySink, Position } from './sink.js';
 import type { EntryFailure } from './types.js';
 
 /** Text that goes to the worker thread at once: some 10 ms of kernel time, and one turn of the event loop. */
@@ -22,7 +22,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
  * unusual throughout costs no exchange per line.
  */
 export class LineLoad {
-  readonly #sender: Sender;
+  readonly #sink: EntrySink;
   readonly #grammar: Uint8Array;
   readonly #arena: EntryArena;
   #pending: Uint8Array[] = [];
@@ -32,10 +32,10 @@ export class LineLoad {
   #slowLines = 1;
   #started = false;
 
-  constructor(sender: Sender, prefix?: string) {
-    this.#sender = sender;
-    this.#grammar = lineGrammar(sender.target.layout, prefix);
-    this.#arena = new EntryArena(sender.target.layout, 64);
+  constructor(sink: EntrySink, prefix?: string) {
+    this.#sink = sink;
+    this.#grammar = lineGrammar(sink.layout, prefix);
+    this.#arena = new EntryArena(sink.layout, 64);
   }
 
   /** Take more text, cut anywhere. Returns a promise only when the caller has to wait. */
@@ -90,7 +90,7 @@ export class LineLoad {
     for (let at = 0; at < chunk.length;) {
       const text = chunk.subarray(at);
       const first = this.#lines;
-      const read = await this.#sender.load(text, this.#grammar, (number, offset) =>
+      const read = await this.#sink.load(text, this.#grammar, (number, offset) =>
         this.#position(text, first + number, offset),
       );
       at += read?.consumed ?? 0;
@@ -132,21 +132,21 @@ export class LineLoad {
         } catch (err) {
           if (!(err instanceof ValidationError)) throw err;
           const error = err.under(`line ${String(index + 1)}`);
-          if (this.#sender.stop) {
+          if (this.#sink.stop) {
             // What stands before it goes first: it stays, and may be refused itself.
-            await this.#sender.send(arena, where);
-            throw this.#sender.ended(error);
+            await this.#sink.send(arena, where);
+            throw this.#sink.ended(error);
           }
           malformed.push({ index, line: index + 1, entry, error });
         }
       }
       at = Math.min(text.length, end + 1);
-      if ((n & 15) === 15 && this.#sender.slice.over) {
-        await this.#sender.slice.rest();
-        this.#sender.signal?.throwIfAborted();
+      if ((n & 15) === 15 && this.#sink.slice.over) {
+        await this.#sink.slice.rest();
+        this.#sink.signal?.throwIfAborted();
       }
     }
-    await this.#sender.send(arena, where, malformed);
+    await this.#sink.send(arena, where, malformed);
     return at;
   }
 }

@@ -1,3 +1,4 @@
+import { VALUE_PARTS } from './entry-keys.js';
 import { EntryParts, LinePart, SetGrammar } from '../native/records.js';
 import type { EntryLayout } from './layout.js';
 import type { EntryPart } from './set-types.js';
@@ -48,9 +49,9 @@ const KINDS: Readonly<Partial<Record<EntryPart, number>>> = {
   set: LinePart.lineName,
 };
 
-/** EntryParts of the options that the native reader knows. */
-const OPTIONS =
-  EntryParts.entryTimeout | EntryParts.entryPackets | EntryParts.entryBytes | EntryParts.entryComment;
+/** Parts that can be a range; of addresses only IPv4 ones. */
+const RANGES: ReadonlySet<EntryPart> = new Set<EntryPart>(['ip', 'net', 'net2', 'port', 'protocolPort']);
+const PORTS: ReadonlySet<EntryPart> = new Set<EntryPart>(['port', 'protocolPort']);
 
 /**
  * The SetGrammar record for the entries of a set. It tells the native reader the plain forms only; what is not plain, it leaves to
@@ -63,12 +64,14 @@ export function lineGrammar(layout: EntryLayout, prefix = ''): Uint8Array {
   u32[SetGrammar.parts >> 2] = layout.mask;
   const { parts, flags, zeroPrefix } = layout.spec;
   const nomatch = flags.includes('nomatch') ? EntryParts.entryCadtFlags : 0;
-  u32[SetGrammar.options >> 2] = (OPTIONS & ~layout.lacking) | nomatch;
+  u32[SetGrammar.options >> 2] = (VALUE_PARTS & ~layout.lacking) | nomatch;
   record[SetGrammar.family] = layout.af;
-  const whole = zeroPrefix ? LinePart.lineWhole : 0;
   const kinds = parts.map((part) => {
     const kind = KINDS[part];
-    return part === 'net' || part === 'net2' ? (kind ?? 0) | whole : kind;
+    if (kind === undefined) return undefined;
+    const isNet = part === 'net' || part === 'net2';
+    const range = RANGES.has(part) && (PORTS.has(part) || !layout.ipv6);
+    return kind | (range ? LinePart.lineRange : 0) | (isNet && zeroPrefix ? LinePart.lineWhole : 0);
   });
   if (kinds.every((kind) => kind !== undefined)) {
     record[SetGrammar.count] = kinds.length;

@@ -7,8 +7,8 @@ import { TextHeap } from './heap.js';
 import { entryTable, layoutOf, type EntryLayout, type EntryTable } from './layout.js';
 import type { Session } from './session.js';
 import { Slice, sortTexts } from './slice.js';
-import type { Entry, EntryReadOptions, SetHeader, SetType } from './types.js';
-import { entryObject, entryText } from './unpack.js';
+import type { SetHeader } from './types.js';
+import { entryText } from './unpack.js';
 
 /** What a listing brought: headers, and all entries together. */
 export interface Listing {
@@ -48,7 +48,7 @@ export async function list(
 }
 
 /** The entries of one set in a listing; decoded one by one as they are asked for. */
-export class EntryList<T extends SetType = SetType> {
+export class EntryList {
   readonly layout: EntryLayout;
   readonly length: number;
   readonly #table: EntryTable;
@@ -59,11 +59,6 @@ export class EntryList<T extends SetType = SetType> {
     this.#table = table;
     this.#first = raw.firstEntry;
     this.length = raw.entryCount;
-  }
-
-  /** Entry `index`; 64-bit counters as `bigint` when asked for. */
-  object<N extends number | bigint = number>(index: number, bigint = false): Entry<T, N> {
-    return entryObject<T, N>(this.#table, (this.#first + index) * SetEntry.size, this.layout, bigint);
   }
 
   text(index: number): string {
@@ -82,65 +77,5 @@ export class EntryList<T extends SetType = SetType> {
       }
     }
     return this.layout.spec.kind === 'list' ? texts : sortTexts(texts, slice);
-  }
-}
-
-/**
- * The entries of a listing as objects, in the kernel's order. The listing is asked for by the first `next()`, and the event loop gets its
- * turn in between even when the consumer never waits. Written by hand since an async generator takes three times as long per entry.
- */
-export class EntryIterator<T extends SetType, N extends number | bigint> implements AsyncIterableIterator<
-  Entry<T, N>
-> {
-  readonly #load: () => Promise<EntryList<T>>;
-  readonly #signal: AbortSignal | undefined;
-  readonly #bigint: boolean;
-  readonly #slice = new Slice();
-  #list: EntryList<T> | undefined;
-  #next = 0;
-  #waiting: Promise<void> | undefined;
-  #done = false;
-
-  constructor(load: () => Promise<EntryList<T>>, options: EntryReadOptions = {}) {
-    this.#load = load;
-    this.#signal = options.signal;
-    this.#bigint = options.bigint ?? false;
-  }
-
-  next(): Promise<IteratorResult<Entry<T, N>, undefined>> {
-    if (this.#waiting !== undefined) return this.#waiting.then(() => this.next());
-    if (this.#done) return Promise.resolve({ done: true, value: undefined });
-    if (this.#list === undefined) return this.#wait(this.#begin());
-    if ((this.#next & 15) === 15 && this.#slice.over) return this.#wait(this.#slice.rest());
-    if (this.#next === this.#list.length) return this.return();
-    return Promise.resolve({ done: false, value: this.#list.object<N>(this.#next++, this.#bigint) });
-  }
-
-  return(): Promise<IteratorResult<Entry<T, N>, undefined>> {
-    this.#done = true;
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async #begin(): Promise<void> {
-    this.#list = await this.#load();
-  }
-
-  /** Let calls of `next()` queue up behind something, then go on; after a failure there is nothing more. */
-  #wait(work: Promise<void>): Promise<IteratorResult<Entry<T, N>, undefined>> {
-    const waiting = work
-      .then(() => this.#signal?.throwIfAborted())
-      .catch((err: unknown) => {
-        this.#done = true;
-        throw err;
-      })
-      .finally(() => {
-        this.#waiting = undefined;
-      });
-    this.#waiting = waiting;
-    return waiting.then(() => this.next());
   }
 }

@@ -7,6 +7,7 @@ import { ipsetError, type AnswerContext } from './errors.js';
 import { refusalAt, refusalCount } from './failure.js';
 import type { EntryLayout } from './layout.js';
 import { isMissingSet, refusalError, type Session } from './session.js';
+import type { EntrySink, Position } from './sink.js';
 import { Slice } from './slice.js';
 import type { BulkOptions, BulkResult, EntryFailure } from './types.js';
 
@@ -15,15 +16,6 @@ export interface LoadTarget {
   readonly session: Session;
   readonly name: string;
   readonly layout: EntryLayout;
-}
-
-/** Where an entry stands in the input, as it is reported. */
-export interface Position {
-  /** Of the entry; of the line in a text. From 0. */
-  readonly index: number;
-  /** Of a text: `index` + 1. */
-  readonly line?: number;
-  readonly entry: string;
 }
 
 /** A refusal whose error is built when it is looked at: a load that goes on can collect very many. */
@@ -51,8 +43,8 @@ class Refused implements EntryFailure {
  * The part of a bulk load that talks to the kernel: sends entries, counts what took effect, and turns refusals into errors or reports,
  * as the options say.
  */
-export class Sender {
-  readonly target: LoadTarget;
+export class Sender implements EntrySink {
+  readonly #target: LoadTarget;
   readonly stop: boolean;
   readonly signal: AbortSignal | undefined;
   readonly slice: Slice = new Slice();
@@ -67,7 +59,7 @@ export class Sender {
   #applied = 0;
 
   constructor(verb: 'add' | 'delete', target: LoadTarget, options: BulkOptions) {
-    this.target = target;
+    this.#target = target;
     this.#operation = verb === 'add' ? 'ipset.add' : 'ipset.delete';
     this.#command = verb === 'add' ? Cmd.add : Cmd.del;
     this.#exist = options.exist ?? true;
@@ -77,15 +69,14 @@ export class Sender {
     this.#call = options.signal === undefined ? {} : { signal: options.signal };
   }
 
+  get layout(): EntryLayout {
+    return this.#target.layout;
+  }
+
   get result(): BulkResult {
     return { applied: this.#applied, failures: this.#failures };
   }
 
-  /**
-   * Send all entries of an arena.
-   * @param where an entry stands, by its index in the arena
-   * @param malformed what was found among them and is not in the arena
-   */
   async send(
     arena: EntryArena,
     where: (index: number) => Position,
@@ -116,11 +107,6 @@ export class Sender {
     this.#onProgress?.(this.#settled);
   }
 
-  /**
-   * Let the channel read lines of text and send what they say.
-   * @param where a line, by its number in the text and its place
-   * @returns how far it went; undefined when the channel reads no text
-   */
   async load(
     text: Uint8Array,
     grammar: Uint8Array,
@@ -143,21 +129,20 @@ export class Sender {
     return { consumed, lines };
   }
 
-  /** The error for an entry that is not one and ends the load. */
   ended({ path, expected, received, cause }: ValidationError): ValidationError {
     return new ValidationError(path, expected, received, { cause, applied: this.#applied });
   }
 
   async #channel(): Promise<Channel> {
     this.signal?.throwIfAborted();
-    return this.target.session.channel();
+    return this.#target.session.channel();
   }
 
   async #headRecord(): Promise<Uint8Array> {
     this.#head ??= packCommand({
       command: this.#command,
-      protocol: await this.target.session.protocol(this.#context({}), this.#call),
-      name: this.target.name,
+      protocol: await this.#target.session.protocol(this.#context({}), this.#call),
+      name: this.#target.name,
       exist: this.#exist,
     });
     return this.#head;
@@ -197,7 +182,7 @@ export class Sender {
   }
 
   #context(numbers: { position?: number; applied?: number }, at?: Position): AnswerContext {
-    const { name, layout } = this.target;
+    const { name, layout } = this.#target;
     const line = at?.line === undefined ? '' : ` line ${String(at.line)}`;
     return {
       operation: this.#operation,

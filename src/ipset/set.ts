@@ -6,8 +6,11 @@ import { Cmd, packCommand } from './command.js';
 import { ipsetError, type AnswerContext } from './errors.js';
 import { refusalAt, type Refusal } from './failure.js';
 import { isRange, layoutOf, type EntryLayout } from './layout.js';
-import { EntryIterator, EntryList, list } from './listing.js';
+import { list } from './listing.js';
+import { EntryIterator, batches, listPages, type EntryPages } from './pages.js';
+import { replaceEntries } from './replace.js';
 import { checkReply, isExist, refusalError, type Session } from './session.js';
+import type { SetMaker } from './temporary.js';
 import type {
   BulkInput,
   BulkOptions,
@@ -16,6 +19,8 @@ import type {
   EntryInput,
   IPSet,
   EntryReadOptions,
+  ReplaceOptions,
+  ReplaceResult,
   SetHeader,
   SetType,
 } from './types.js';
@@ -24,9 +29,8 @@ type Verb = 'add' | 'delete' | 'has';
 const COMMAND = { add: Cmd.add, delete: Cmd.del, has: Cmd.test } as const;
 
 /** The verbs that a handle shares with {@link Ipset}, which go by name. */
-export interface SetVerbs {
+export interface SetVerbs extends SetMaker {
   flush(name: string, options?: CallOptions): Promise<void>;
-  destroy(name: string, options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
 }
 
 /** A set of the kernel behind a session. Holds no kernel resource: it is a name with what is known about the set. */
@@ -82,9 +86,20 @@ export class SetHandle<T extends SetType> implements IPSet<T> {
     return this.#iterate<number>();
   }
 
+  batches(options: EntryReadOptions & { readonly bigint: true }): AsyncIterable<Entry<T, bigint>[]>;
+  batches(options?: EntryReadOptions): AsyncIterable<Entry<T>[]>;
+  batches(options?: EntryReadOptions): AsyncIterable<Entry<T, number | bigint>[]> {
+    return batches<T, number | bigint>(() => this.#list(options), options);
+  }
+
   async texts(options?: CallOptions): Promise<string[]> {
     const listed = await this.#list(options);
     return listed.texts(options?.signal);
+  }
+
+  replace(entries: BulkInput<T>, options?: ReplaceOptions<T>): Promise<ReplaceResult> {
+    const { name, type } = this;
+    return replaceEntries<T>({ session: this.#session, sets: this.#verbs, name, type }, entries, options);
   }
 
   async size(options?: CallOptions): Promise<number> {
@@ -161,14 +176,11 @@ export class SetHandle<T extends SetType> implements IPSet<T> {
     return new EntryIterator<T, N>(() => this.#list(options), options);
   }
 
-  async #list(options?: CallOptions): Promise<EntryList<T>> {
+  async #list(options?: CallOptions): Promise<EntryPages> {
     const context = this.#context('entries');
-    const listing = await list(this.#session, { name: this.name, depth: 'everything' }, context, options);
-    const raw = listing?.headers[0];
-    if (listing === undefined || raw === undefined) throw ipsetError(-2, context);
-    // A set of another type may have taken the name since this handle was made: decode what came, not what was expected.
-    if (raw.header === undefined) throw ipsetError(-4098, { ...context, type: raw.type });
-    return new EntryList<T>(listing.table, raw, raw.header);
+    const pages = await listPages(this.#session, this.name, context, options);
+    if (pages === undefined) throw ipsetError(-2, context);
+    return pages;
   }
 
   #context(verb: string, entry?: string): AnswerContext {

@@ -280,6 +280,62 @@ export interface EntryReadOptions extends CallOptions {
   readonly bigint?: boolean;
 }
 
+/** Options of {@link IPSet.replace}. */
+export interface ReplaceOptions<T extends SetType = SetType> extends CallOptions {
+  /**
+   * `auto` (default): change the set itself when few entries differ (at most 64, or a quarter of them), else fill another set and swap.
+   * `delta` and `swap` choose. A change of parameters or of a `list:set` always swaps.
+   */
+  readonly strategy?: 'auto' | 'delta' | 'swap';
+  /** Parameters that the set gets; those that are not named stay as they are. The family cannot change. */
+  readonly parameters?: Omit<CreateOptions<T>, 'family'>;
+}
+
+/** Options of {@link Ipset.ensure}. */
+export type EnsureOptions<T extends SetType = SetType> = CreateOptions<T> &
+  RevisionOption &
+  CallOptions & {
+    /**
+     * What to do about a set whose parameters differ from those that are given here. `throw` (default): SetTypeMismatchError. `rebuild`:
+     * make another set with these parameters and the same entries, and swap the two; rules keep referring to it. What others change
+     * meanwhile is lost. Type, family and the range of a bitmap cannot be changed that way: they throw in any case.
+     */
+    readonly onMismatch?: 'throw' | 'rebuild';
+  };
+
+/** What {@link Ipset.ensure} found or made. */
+export interface EnsureResult<T extends SetType = SetType> {
+  readonly set: IPSet<T>;
+  readonly created: boolean;
+  /** It was there with other parameters and has the wanted ones now. */
+  readonly rebuilt: boolean;
+}
+
+/** Options of {@link Ipset.replace}: the parameters of the set, and the way. */
+export type ReplaceSetOptions<T extends SetType = SetType> = CreateOptions<T> &
+  CallOptions &
+  Pick<ReplaceOptions<T>, 'strategy'>;
+
+/** What {@link Ipset.replace} did. */
+export interface ReplaceSetResult<T extends SetType = SetType> extends ReplaceResult {
+  readonly set: IPSet<T>;
+  readonly created: boolean;
+}
+
+/** What {@link IPSet.replace} did. */
+export interface ReplaceResult {
+  /** Entries that were not there. */
+  readonly added: number;
+  /** Entries that were not wanted. */
+  readonly removed: number;
+  /** Entries that were there and stay. */
+  readonly kept: number;
+  /** Of those that stay: how many got other options, since the input named them. */
+  readonly updated: number;
+  /** `none`: everything was as it should be. `delta`: the set was changed. `swap`: another one took its place. */
+  readonly way: 'none' | 'delta' | 'swap';
+}
+
 /** A set by name, with what its header said when it was opened. Verbs go by name, as the kernel does. */
 export interface IPSet<T extends SetType = SetType> {
   readonly name: string;
@@ -309,6 +365,17 @@ export interface IPSet<T extends SetType = SetType> {
   entries(options?: EntryReadOptions): AsyncIterable<Entry<T>>;
   /** All entries as canonical text with their options, as `ipset save` prints them; sorted, except the members of a `list:set`. */
   texts(options?: CallOptions): Promise<string[]>;
+  /** As {@link entries}, up to 1024 at a time: less than half the time for a large set. */
+  batches(options: EntryReadOptions & { readonly bigint: true }): AsyncIterable<Entry<T, bigint>[]>;
+  batches(options?: EntryReadOptions): AsyncIterable<Entry<T>[]>;
+  /**
+   * Make the set hold just these entries, by the smallest change. Everything is read and checked first, so bad input changes nothing. What
+   * stays keeps its timeout, counters, comment and the like, unless the input names them. With `delta`, entries are added before others
+   * are removed, and a refusal takes back what was added; with `swap` all changes at once for those who use the set, rules keep referring
+   * to it, and what others change between the listing and the swap is lost. Holds all entries in memory, outside of the V8 heap.
+   * @throws ValidationError, SetFullError, NotFoundError (the set), BusyError when somebody keeps listing it.
+   */
+  replace(entries: BulkInput<T>, options?: ReplaceOptions<T>): Promise<ReplaceResult>;
   /** Number of entries, from a fresh header. */
   size(options?: CallOptions): Promise<number>;
   flush(options?: CallOptions): Promise<void>;
@@ -342,14 +409,21 @@ export interface Ipset {
     options?: CreateOptions<T> & RevisionOption & CallOptions,
   ): Promise<IPSet<T>>;
   /**
-   * Create it, or check that what exists has this type, family and range (the kernel itself does not compare the family).
-   * @throws SetTypeMismatchError
+   * Create it, or check that what exists has this type and family and the parameters that are given; the kernel itself compares neither
+   * family nor revision. The size of a hash is not compared, since it grows by itself.
+   * @throws SetTypeMismatchError, unless `onMismatch` says `rebuild`
    */
-  ensure<T extends SetType>(
+  ensure<T extends SetType>(name: string, type: T, options?: EnsureOptions<T>): Promise<EnsureResult<T>>;
+  /**
+   * Make a set hold just these entries, with these parameters, as {@link IPSet.replace} does. One that does not exist is made: it appears
+   * with all its entries, its hash sized for them.
+   */
+  replace<T extends SetType>(
     name: string,
     type: T,
-    options?: CreateOptions<T> & RevisionOption & CallOptions,
-  ): Promise<{ readonly set: IPSet<T>; readonly created: boolean }>;
+    entries: BulkInput<T>,
+    options?: ReplaceSetOptions<T>,
+  ): Promise<ReplaceSetResult<T>>;
   /** Undefined when there is none of this name. @throws SetTypeMismatchError when `type` is given and differs. */
   get<T extends SetType = SetType>(
     name: string,

@@ -356,6 +356,8 @@ export const LinePart = {
   lineInterface: 9,
   /** of a set */
   lineName: 10,
+  /** added: a range, or of an address also a prefix length, stands for many */
+  lineRange: 0x40,
   /** added to a network: /0 is stored too */
   lineWhole: 0x80,
 } as const;
