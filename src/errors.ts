@@ -186,6 +186,11 @@ export class CommandError extends IpvsError {
   readonly line?: number;
   /** The text of that line. */
   readonly lineText?: string;
+  /**
+   * What the program had changed for good before it refused the rest: tables of iptables, each of which is a transaction of its own.
+   * Empty when nothing was changed; undefined when that is not known.
+   */
+  readonly committed?: readonly string[];
   readonly hint?: string;
 
   constructor(init: {
@@ -194,6 +199,7 @@ export class CommandError extends IpvsError {
     readonly stderr: string;
     readonly line?: number;
     readonly lineText?: string;
+    readonly committed?: readonly string[];
     readonly hint?: string;
     readonly missing?: boolean;
     readonly cause?: unknown;
@@ -203,9 +209,13 @@ export class CommandError extends IpvsError {
       : `failed${init.exitCode === undefined ? '' : ` with exit code ${String(init.exitCode)}`}`;
     const line = init.line === undefined ? '' : ` at input line ${String(init.line)}: ${init.lineText ?? ''}`;
     const stderr = init.stderr.trim() === '' ? '' : `\n  ${init.stderr.trim().replaceAll('\n', '\n  ')}`;
+    const committed =
+      (init.committed ?? []).length === 0
+        ? ''
+        : `\n  changed before that and kept: ${init.committed?.join(', ') ?? ''}`;
     const hint = init.hint === undefined ? '' : `\n  hint: ${init.hint}`;
     super(
-      `${init.argv.join(' ')} ${what}${line}${stderr}${hint}`,
+      `${init.argv.join(' ')} ${what}${line}${stderr}${committed}${hint}`,
       init.cause === undefined ? undefined : { cause: init.cause },
     );
     this.code = init.missing ? 'ERR_COMMAND_MISSING' : 'ERR_COMMAND_FAILED';
@@ -214,6 +224,7 @@ export class CommandError extends IpvsError {
     if (init.exitCode !== undefined) this.exitCode = init.exitCode;
     if (init.line !== undefined) this.line = init.line;
     if (init.lineText !== undefined) this.lineText = init.lineText;
+    if (init.committed !== undefined) this.committed = init.committed;
     if (init.hint !== undefined) this.hint = init.hint;
   }
 }

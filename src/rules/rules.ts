@@ -39,6 +39,25 @@ export async function iptablesVersion(
   return { version: match[1], backend: match[2] === 'nf_tables' ? 'nft' : 'legacy' };
 }
 
+/** Each table of restore text, with the line that commits it. */
+function commits(text: string): { readonly table: string; readonly line: number }[] {
+  const found: { table: string; line: number }[] = [];
+  let table = '';
+  for (const [i, line] of text.split('\n').entries()) {
+    if (line.startsWith('*')) table = line.slice(1);
+    if (line === 'COMMIT') found.push({ table, line: i + 1 });
+  }
+  return found;
+}
+
+/** Tables that were committed when the tool refused a line; undefined when it named none and there are several. */
+function tablesBefore(text: string, refused: number | undefined): readonly string[] | undefined {
+  const tables = commits(text);
+  if (tables.length === 1) return [];
+  if (refused === undefined) return undefined;
+  return tables.filter(({ line }) => line < refused).map(({ table }) => table);
+}
+
 const pickSignal = (options: CallOptions | undefined): { signal?: AbortSignal } =>
   options?.signal === undefined ? {} : { signal: options.signal };
 
@@ -64,7 +83,10 @@ export function createRules(runner: Runner, options: RulesOptions = {}): Rules {
   ): Promise<RunnerResult> => {
     const argv = [toolName(family, backend, '-restore'), '--noflush', '-w', ...flags];
     const result = await runner.run(argv, { stdin, ...pickSignal(call) });
-    if (result.exitCode !== 0) throw commandError(argv, result, stdin);
+    if (result.exitCode !== 0)
+      throw commandError(argv, result, stdin, (line) =>
+        flags.includes('--test') ? [] : tablesBefore(stdin, line),
+      );
     return result;
   };
 
@@ -102,7 +124,11 @@ export function createRules(runner: Runner, options: RulesOptions = {}): Rules {
       if (!isEmptyDiff(diff)) await restore(diff.family, ['--test'], restoreText(diff), call);
     },
     apply: async (diff, call) => {
-      if (!isEmptyDiff(diff)) await restore(diff.family, [], restoreText(diff), call);
+      if (isEmptyDiff(diff)) return;
+      const text = restoreText(diff);
+      // Tables are committed one by one. What can be known to be wrong with a later one is found before the first is changed.
+      if (commits(text).length > 1) await restore(diff.family, ['--test'], text, call);
+      await restore(diff.family, [], text, call);
     },
     features: async (family, call) => {
       const version = await iptablesVersion(runner, family, { ...options, ...pickSignal(call) });

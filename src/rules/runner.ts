@@ -111,16 +111,24 @@ export function createRunner(options: CreateRunnerOptions = {}): Runner {
  * The error for a program that refused, with the line of its input that it complained about: `line 3 failed`, `line 3: CHAIN_DEL
  * failed` (iptables-restore while committing), `Error occurred at line: 3` (while reading) and `/dev/stdin:3:5-9: Error` (nft).
  */
-export function commandError(argv: readonly string[], result: RunnerResult, stdin = ''): CommandError {
+export function commandError(
+  argv: readonly string[],
+  result: RunnerResult,
+  stdin = '',
+  /** What was changed for good before a line of the input. */
+  committedBefore?: (line: number | undefined) => readonly string[] | undefined,
+): CommandError {
   const { exitCode, stderr } = result;
   const found = /(?:\bline:? |^\/dev\/stdin:)(\d+)\b/m.exec(stderr)?.[1];
   const line = found === undefined ? undefined : Number(found);
   const lineText = line === undefined ? undefined : stdin.split('\n')[line - 1];
   const hint = hintFor(stderr);
+  const committed = committedBefore?.(line);
   return new CommandError({
     argv,
     exitCode,
     stderr,
+    ...(committed === undefined ? {} : { committed }),
     ...(line === undefined || lineText === undefined ? {} : { line, lineText }),
     ...(hint === undefined ? {} : { hint }),
   });

@@ -135,7 +135,11 @@ export interface Rules {
    * @throws CommandError with the line.
    */
   check(diff: RulesDiff, options?: CallOptions): Promise<void>;
-  /** Apply in one `iptables-restore --noflush` call: atomic per table, tables one after the other. @throws CommandError */
+  /**
+   * Apply in one `iptables-restore --noflush` call: atomic per table, tables one after the other. When both tables change, both are
+   * checked (`--test`) before the first is touched.
+   * @throws CommandError with the line; its `committed` says which table was changed before the refusal.
+   */
   apply(diff: RulesDiff, options?: CallOptions): Promise<void>;
   /**
    * Tools and matches that this machine has; changes nothing. `currentRules()` is told by `ipvsMatch.available` whether to use that

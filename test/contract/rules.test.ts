@@ -115,6 +115,7 @@ describeOn(['rules'], 'rules', (open) => {
     expect(await rejection(rules.apply(diffRules(bad, noRules('inet'))))).toMatchObject({
       name: 'CommandError',
       code: 'ERR_COMMAND_FAILED',
+      committed: ['nat'],
     });
     // Each table is a transaction of its own, and nat goes first.
     expect((await rules.read('inet', CHAINS)).chains.map((chain) => chain.name)).toEqual(['T-MARK']);

@@ -192,6 +192,36 @@ describeKernel(['rules', 'ipset'], 'rules in the kernel', () => {
       expect((await rules().read('inet', KUBE_CHAINS)).chains).toEqual([]);
     });
 
+    it('changes nat no more than filter when the fault is in filter', async () => {
+      await netns.run(['ipset', 'destroy', 'KUBE-IPVS-IPS']);
+      const diff = diffRules(currentRules(CURRENT_CASES[0]!.input), noRules('inet'));
+      expect(await rejection(rules().apply(diff))).toMatchObject({
+        lineText: expect.stringMatching(/^-A KUBE-IPVS-FILTER .*KUBE-IPVS-IPS/) as string,
+        committed: [],
+      });
+      expect(await rules().read('inet', KUBE_CHAINS)).toEqual(noRules('inet'));
+    });
+
+    it('says that nat was changed when only the kernel could know what is wrong with filter', async () => {
+      const wanted: RuleSet = {
+        family: 'inet',
+        chains: [
+          { table: 'nat', name: 'KUBE-SERVICES', rules: [] },
+          // Masquerading is for nat; the tools take the rule, and the kernel refuses it.
+          {
+            table: 'filter',
+            name: 'KUBE-FORWARD',
+            rules: [{ matches: [], target: { target: 'masquerade' } }],
+          },
+        ],
+        jumps: [],
+      };
+      expect(await rejection(install(wanted))).toMatchObject({ committed: ['nat'] });
+      expect((await rules().read('inet', KUBE_CHAINS)).chains.map(({ name }) => name)).toEqual([
+        'KUBE-SERVICES',
+      ]);
+    });
+
     it('checks without changing anything', async () => {
       const diff = diffRules(classicRules(CLASSIC_CASES[2]!.input), noRules('inet'));
       await rules().check(diff);

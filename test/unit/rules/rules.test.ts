@@ -2,12 +2,15 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { diffRules, noRules } from '../../../src/rules/diff.js';
 import { type FakeRunner, fakeRunner } from '../../../src/rules/fake.js';
 import { pickRuleSet, readSave } from '../../../src/rules/iptables/reader.js';
+import { restoreText } from '../../../src/rules/iptables/writer.js';
 import { classicRules } from '../../../src/rules/kube/classic.js';
+import { currentRules } from '../../../src/rules/kube/current.js';
 import { KUBE_CHAINS } from '../../../src/rules/kube/names.js';
 import { createRules, iptablesVersion } from '../../../src/rules/rules.js';
+import type { RunnerResult } from '../../../src/rules/runner.js';
 import type { Rules, RuleSet } from '../../../src/rules/types.js';
 import { rejection } from '../../support/rejection.js';
-import { CLASSIC_CASES, golden } from './cases.js';
+import { CLASSIC_CASES, CURRENT_CASES, golden } from './cases.js';
 
 const wanted: RuleSet = classicRules(CLASSIC_CASES[2]!.input);
 
@@ -23,6 +26,34 @@ describe('rules through the tools', () => {
     await rules.apply(diffRules(wanted, noRules('inet')));
     expect(runner.calls.map((call) => call.argv)).toEqual([['iptables-restore', '--noflush', '-w']]);
     expect(runner.dump()).toBe(`# iptables\n${golden(CLASSIC_CASES[2]!.name)}`);
+  });
+
+  it('of both tables are checked before the first is changed, and the refusal says what was', async () => {
+    const both = diffRules(currentRules(CURRENT_CASES[0]!.input), noRules('inet'));
+    await rules.apply(both);
+    expect(runner.calls.map(({ argv }) => argv.at(-1))).toEqual(['--test', '-w']);
+    expect(runner.calls[0]?.stdin).toBe(runner.calls[1]?.stdin);
+
+    const text = restoreText(both).split('\n');
+    const line = text.indexOf('*filter') + 3;
+    const refuse =
+      (when: (testing: boolean) => boolean, at: string) =>
+      (argv: readonly string[]): RunnerResult | undefined =>
+        when(argv.includes('--test')) ? { exitCode: 1, stdout: '', stderr: at } : undefined;
+    runner.fault = refuse((testing) => testing, `iptables-restore: line ${line} failed\n`);
+    expect(await rejection(rules.apply(both))).toMatchObject({
+      line,
+      lineText: text[line - 1],
+      committed: [],
+    });
+    runner.fault = refuse((testing) => !testing, `iptables-restore: line ${line} failed\n`);
+    const late = await rejection(rules.apply(both));
+    expect(late).toMatchObject({ committed: ['nat'] });
+    expect(String(late)).toContain('changed before that and kept: nat');
+    runner.fault = refuse((testing) => !testing, 'killed\n');
+    expect(await rejection(rules.apply(both))).toMatchObject({ committed: undefined });
+    // Of one table there is nothing in between.
+    expect(await rejection(rules.apply(diffRules(wanted, noRules('inet'))))).toMatchObject({ committed: [] });
   });
 
   it('start no program when there is nothing to do', async () => {
