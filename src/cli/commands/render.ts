@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 import { renderState } from '../../proxy/index.js';
-import { restoreTextOf, setsText, virtualServersText } from '../format/save.js';
+import { nftTextOf, restoreTextOf, setsText, virtualServersText } from '../format/save.js';
 import type { CliContext } from '../io.js';
 import { addStateOptions, type StateFlags } from '../options.js';
 import { stateFromFlags } from '../state.js';
 
-const FORMATS = ['json', 'iptables-restore', 'ipset', 'ipvsadm'] as const;
+const FORMATS = ['json', 'iptables-restore', 'nft', 'ipset', 'ipvsadm'] as const;
 
 interface RenderFlags extends StateFlags {
   readonly format: (typeof FORMATS)[number];
@@ -26,6 +26,9 @@ export function renderCommand(program: Command, context: CliContext): void {
         break;
       case 'iptables-restore':
         context.io.out(restoreTextOf(state));
+        break;
+      case 'nft':
+        context.io.out(nftTextOf(state));
         break;
       case 'ipset':
         context.io.out(setsText(state));

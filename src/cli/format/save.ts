@@ -3,6 +3,9 @@ import { formatSave as formatServers } from '../../ipvs/save.js';
 import type { KubeState } from '../../proxy/index.js';
 import { diffRules, noRules } from '../../rules/diff.js';
 import { restoreText } from '../../rules/iptables/writer.js';
+import { nftTable } from '../../rules/nft/compile.js';
+import { diffNft } from '../../rules/nft/diff.js';
+import { nftText } from '../../rules/nft/writer.js';
 
 /** Virtual servers of both families as `ipvsadm -Sn` prints them and `ipvsadm -R` reads them. */
 export function virtualServersText(state: KubeState): string {
@@ -35,4 +38,9 @@ export function restoreTextOf(state: KubeState): string {
   return texts.length === 1
     ? (texts[0]?.text ?? '')
     : texts.map(({ tool, text }) => `# ${tool} --noflush\n${text}`).join('');
+}
+
+/** Rules and sets of both families as input of `nft -f -`: each family's table is replaced as a whole. */
+export function nftTextOf(state: KubeState): string {
+  return state.families.map(({ rules, sets }) => nftText(diffNft(nftTable(rules, sets), undefined))).join('');
 }

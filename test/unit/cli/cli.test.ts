@@ -86,6 +86,8 @@ describe('ipvs render', () => {
     ['ipvsadm', '-A -t 10.96.0.50:80 -s rr -p 600'],
     ['ipset', 'add KUBE-CLUSTER-IP 10.96.0.10,tcp:80'],
     ['iptables-restore', '-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000'],
+    ['nft', 'add rule ip kube-ipvs nat-KUBE-MARK-MASQ meta mark set meta mark | 0x4000'],
+    ['nft', 'add rule ip6 kube-ipvs nat-KUBE-MARK-MASQ meta mark set meta mark | 0x4000'],
   ])('prints what the tools read: %s', async (format, line) => {
     const { out } = await ipvs(['render', ...SAMPLE, '--format', format]);
     expect(out.split('\n')).toContain(line);
