@@ -3,7 +3,8 @@
  * Importing this module does no work and succeeds on every platform; `openKernel` explains what is missing.
  */
 export { openKernel } from './kernel/open.js';
-export type { Features, Kernel, KernelOptions, NetnsRef } from './kernel/types.js';
+export type { Features, Kernel, KernelOptions, ModuleState, NetnsRef, Tool } from './kernel/types.js';
+export { IPVS_SYSCTLS } from './sysctl/ipvs.js';
 export { formatSave, type SaveOptions } from './ipvs/save.js';
 export { parseSave, type ParseSaveOptions } from './ipvs/text/parse-save.js';
 export type { NameSource } from './ipvs/text/endpoint.js';

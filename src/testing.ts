@@ -7,6 +7,7 @@ import { fakeConntrackChannel, type FakeConntrackChannel } from './conntrack/fak
 import { fakeIpsetChannel, type FakeIpsetChannel } from './ipset/fake.js';
 import { fakeIpvsChannel, type FakeIpvsChannel } from './ipvs/fake.js';
 import { assembleKernel } from './kernel/open.js';
+import type { MachineFacts } from './kernel/machine.js';
 import type { Kernel } from './kernel/types.js';
 import { fakeRouteChannel, type FakeRouteChannel } from './link/fake.js';
 import { fakeRunner, type FakeRunner } from './rules/fake.js';
@@ -66,10 +67,36 @@ export function fakeKernel(): FakeKernel {
     connections: () => Readable.from([fake.ipvs.connectionTable]),
     rules: createRules(fake.runner),
     sysctl: fake.sysctl,
+    machine: () => Promise.resolve(fakeMachine(fake.ipvs)),
   });
   const dump = (): string =>
     [fake.ipvs.save(), ipset.dump(), fake.route.dump(), fake.runner.dump()]
       .filter((part) => part !== '')
       .join('\n');
   return Object.assign(kernel, { fake, dump });
+}
+
+/** The machine that the fakes make up: what the fake kernel can do is loaded, and there are no programs. */
+function fakeMachine({ machine }: FakeIpvsChannel): MachineFacts {
+  const has = (name: string): boolean =>
+    name.startsWith('ip_vs_pe_')
+      ? machine.engines.has(name.slice('ip_vs_pe_'.length))
+      : machine.schedulers.has(name.slice('ip_vs_'.length));
+  return {
+    release: '6.12.0-fake',
+    module: (name) => (has(name) ? 'loaded' : 'absent'),
+    netAdmin: machine.capable,
+    initialUserNamespace: true,
+    tools: {
+      conntrack: undefined,
+      ip: undefined,
+      'ip6tables-restore': undefined,
+      ipset: undefined,
+      'iptables-restore': undefined,
+      'iptables-save': undefined,
+      ipvsadm: undefined,
+      modprobe: undefined,
+      nft: undefined,
+    },
+  };
 }

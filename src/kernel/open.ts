@@ -11,6 +11,7 @@ import { createRules } from '../rules/rules.js';
 import { createRunner } from '../rules/runner.js';
 import { createSysctl } from '../sysctl/sysctl.js';
 import { probeFeatures } from './features.js';
+import { type MachineFacts, machineFacts } from './machine.js';
 import { resolveNetns } from './netns.js';
 import type { Kernel, KernelOptions } from './types.js';
 
@@ -21,6 +22,8 @@ export interface KernelParts {
   readonly connections: ConnectionSource;
   readonly rules: Kernel['rules'];
   readonly sysctl: Kernel['sysctl'];
+  /** What the machine says of itself. */
+  readonly machine: () => Promise<MachineFacts>;
 }
 
 /**
@@ -63,7 +66,7 @@ export function assembleKernel(parts: KernelParts): Kernel {
     conntrack,
     rules: parts.rules,
     sysctl: parts.sysctl,
-    features: (options) => probeFeatures({ ipvs, ipset }, options),
+    features: (options) => probeFeatures({ ipvs, ipset, machine: parts.machine }, options),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -89,5 +92,6 @@ export async function openKernel(options: KernelOptions = {}): Promise<Kernel> {
     connections: connectionSource(path),
     rules: createRules(createRunner(place)),
     sysctl: createSysctl(path),
+    machine: () => machineFacts(),
   });
 }

@@ -15,11 +15,49 @@ export interface KernelOptions {
   readonly netns?: NetnsRef;
 }
 
-/** What is usable in this namespace, found out without running a program. */
+/**
+ * Whether a part of the kernel that may be a module can be had. `loaded` and `builtin` are certain. `loadable`: there is a module file for
+ * the running kernel, which loads it when it is first named (unless the file does not fit, or a policy forbids it). `absent`: no
+ * such file, or loading was switched off. `unknown`: the module files are not to be seen, as in a container; the host may have it.
+ */
+export type ModuleState = 'loaded' | 'builtin' | 'loadable' | 'absent' | 'unknown';
+
+/** Programs that people use beside this package; only rules need some of them. */
+export type Tool =
+  | 'conntrack'
+  | 'ip'
+  | 'ip6tables-restore'
+  | 'ipset'
+  | 'iptables-restore'
+  | 'iptables-save'
+  | 'ipvsadm'
+  | 'modprobe'
+  | 'nft';
+
+/**
+ * What is usable in this namespace, found out without running a program and without loading schedulers or set types. Asking loads ip_vs and
+ * ip_set themselves where they are modules that are not loaded yet.
+ */
 export interface Features {
-  /** The ip_vs family answers. */
+  /** The ip_vs family answers, or the reason why it does not. */
   readonly ipvs:
-    | { readonly available: true; readonly version: string }
+    | {
+        readonly available: true;
+        /** Of the module: `1.2.1`. */
+        readonly version: string;
+        readonly connectionTableSize: number;
+        /** By name, those that Linux has. `none` can always be had. */
+        readonly schedulers: Readonly<Record<string, ModuleState>>;
+        /** Persistence engines, by name. */
+        readonly engines: Readonly<Record<string, ModuleState>>;
+        /** Real servers of another address family than their virtual server. This and the next three go by the release (a vendor's kernel may have more). */
+        readonly mixedFamilies: boolean;
+        /** 64-bit counters. */
+        readonly stats64: boolean;
+        /** Encapsulations gue and gre. */
+        readonly tunnels: boolean;
+        readonly tunnelChecksums: boolean;
+      }
     | { readonly available: false; readonly reason: string };
   /** The ipset subsystem answers; set types with the revisions that the kernel offers. */
   readonly ipset:
@@ -29,6 +67,14 @@ export interface Features {
         readonly types: Readonly<Record<string, { readonly min: number; readonly max: number } | undefined>>;
       }
     | { readonly available: false; readonly reason: string };
+  /** Of the running kernel: `6.1.0-56-cloud-amd64`. */
+  readonly release: string;
+  /** This process has CAP_NET_ADMIN in its own user namespace. */
+  readonly netAdmin: boolean;
+  /** Its user namespace is the initial one, where IPVS wants the capability. Undefined where /proc does not say. */
+  readonly initialUserNamespace: boolean | undefined;
+  /** Programs by their path; undefined for those that PATH (and /usr/sbin, /sbin) do not have. */
+  readonly tools: Readonly<Record<Tool, string | undefined>>;
 }
 
 /** One network namespace of the running kernel. Subsystems open their sockets on first use. */
@@ -41,6 +87,7 @@ export interface Kernel extends AsyncDisposable {
   readonly conntrack: Conntrack;
   readonly rules: Rules;
   readonly sysctl: Sysctl;
+  /** What is usable here. Never fails for what is missing: that is in the answer. */
   features(options?: CallOptions): Promise<Features>;
   /** Waits for calls under way, then closes all sockets. Closing twice is fine. */
   close(): Promise<void>;

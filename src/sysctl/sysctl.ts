@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { errnoName, ValidationError } from '../errors.js';
 import { sysctlError } from './errors.js';
+import { ipvsSysctls } from './ipvs.js';
 import { netnsFiles, ownFiles, type SysctlFiles } from './files.js';
 import { sysctlPath } from './name.js';
 import type { Sysctl } from './types.js';
@@ -29,7 +30,7 @@ export function sysctlOver(files: SysctlFiles): Sysctl {
     throw sysctlError(operation, path, outcome.errno, outcome.cause);
   };
 
-  return {
+  const sysctl: Pick<Sysctl, 'get' | 'set'> = {
     get: async (name, options) => {
       const path = sysctlPath(name);
       return read('sysctl.get', path, options?.signal);
@@ -48,6 +49,7 @@ export function sysctlOver(files: SysctlFiles): Sysctl {
       return { name, before, after, changed: before !== after };
     },
   };
+  return { ...sysctl, ipvs: ipvsSysctls(sysctl) };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { CallOptions } from '../netlink/types.js';
+import type { IpvsSysctls } from './ipvs.js';
 
 /** What writing one sysctl did. */
 export interface SysctlChange {
@@ -12,10 +13,14 @@ export interface SysctlChange {
   readonly changed: boolean;
 }
 
+export type { IpvsSysctlInfo, IpvsSysctlName, IpvsSysctls, IpvsSysctlValues } from './ipvs.js';
+
 /** Sysctls of one network namespace (files under /proc/sys/net, read and written inside that namespace). */
 export interface Sysctl {
   /** Trimmed text; undefined when the kernel has no such entry. Names use dots or slashes; a slash keeps dots inside a part. */
   get(name: string, options?: CallOptions): Promise<string | undefined>;
   /** Write when different, and report what was there. @throws NotFoundError, PermissionError, InvalidArgumentError. */
   set(name: string, value: string | number, options?: CallOptions): Promise<SysctlChange>;
+  /** Those of IPVS, by name and type. */
+  readonly ipvs: IpvsSysctls;
 }

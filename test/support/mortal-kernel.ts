@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { machineFacts } from '../../src/kernel/machine.js';
 import { assembleKernel } from '../../src/kernel/open.js';
 import type { Kernel } from '../../src/kernel/types.js';
 import { ConntrackOp, IpvsOp, LinkOp, SetCommand, SetEntry } from '../../src/native/records.js';
@@ -84,7 +85,9 @@ export function mortalKernel(fake: FakeKernel, lives: number): MortalKernel {
         live();
         return fake.sysctl.set(name, value, options);
       },
+      ipvs: fake.sysctl.ipvs,
     },
+    machine: () => machineFacts(),
   });
   return {
     kernel,
