@@ -51,7 +51,11 @@ export class Traversal {
   run(hook: Hook, table: TableName, packet: Flight): Verdict {
     for (const jump of this.#view.rules.jumps) {
       if (jump.table !== table || jump.from !== hook) continue;
-      const verdict = this.#rule(jump.rule, { hook, table, chain: hook, depth: 0, missed: [] }, packet);
+      const verdict = this.#rule(
+        jump.rule,
+        { hook, table, chain: hook, depth: 0, missed: new Set<string>() },
+        packet,
+      );
       if (verdict !== 'continue' && verdict !== 'return') return verdict;
     }
     return { verdict: 'accept' };
@@ -60,7 +64,7 @@ export class Traversal {
   #chain(name: string, at: Place, packet: Flight): Verdict | 'continue' {
     const chain = this.#view.rules.chains.find((other) => other.table === at.table && other.name === name);
     if (chain === undefined || at.depth > MAX_DEPTH) return 'continue';
-    const place = { ...at, chain: name, depth: at.depth + 1, missed: [] };
+    const place = { ...at, chain: name, depth: at.depth + 1, missed: new Set<string>() };
     for (const rule of chain.rules) {
       const verdict = this.#rule(rule, place, packet);
       if (verdict === 'return') return 'continue';
@@ -71,14 +75,10 @@ export class Traversal {
 
   #rule(rule: Rule, at: Place, packet: Flight): Verdict | 'continue' | 'return' {
     const sets: Found = [];
-    const judgement = this.#matches(rule, packet, sets);
-    const looked = rule.matches.flatMap((match) => (match.match === 'set' ? [match.set] : []));
-    if (judgement === false) {
-      at.missed.push(...looked.filter((name) => !sets.some(({ set }) => set === name)));
-      return 'continue';
-    }
+    const judgement = this.#matches(rule, packet, sets, at.missed);
+    if (judgement === false) return 'continue';
     const { hook, table, chain } = at;
-    const notIn = looked.length === 0 ? [...at.missed] : [];
+    const notIn = rule.matches.some(({ match }) => match === 'set') ? [] : [...at.missed];
     const text = `-A ${chain} ${formatRule(rule, this.#view.family)}`;
     const note = (effect: string): void =>
       void this.steps.push({ hook, table, chain, rule: text, sets, notIn, effect });
@@ -113,10 +113,10 @@ export class Traversal {
   }
 
   /** All matches of a rule; unknown when one is and the others hold. */
-  #matches(rule: Rule, packet: Flight, sets: Found): Judgement {
+  #matches(rule: Rule, packet: Flight, sets: Found, missed: Set<string>): Judgement {
     let all: Judgement = true;
-    for (const match of rule.matches) {
-      const one = this.#judge(match, packet, sets);
+    for (const match of inOrder(rule.matches)) {
+      const one = this.#judge(match, packet, sets, missed);
       if (one === false) return false;
       if (one === 'unknown') all = 'unknown';
     }
@@ -124,12 +124,12 @@ export class Traversal {
   }
 
   /** One match, its negation included. */
-  #judge(match: Match, packet: Flight, sets: Found): Judgement {
-    const result = this.#holds(match, packet, sets);
+  #judge(match: Match, packet: Flight, sets: Found, missed: Set<string>): Judgement {
+    const result = this.#holds(match, packet, sets, missed);
     return result !== 'unknown' && 'not' in match && match.not ? !result : result;
   }
 
-  #holds(match: Match, packet: Flight, sets: Found): Judgement {
+  #holds(match: Match, packet: Flight, sets: Found, missed: Set<string>): Judgement {
     switch (match.match) {
       case 'comment':
         return true;
@@ -165,7 +165,8 @@ export class Traversal {
         if (set === undefined) return 'unknown';
         const found = lookUp(set, match.directions, packet);
         if (found === 'unknown') return 'unknown';
-        if (found !== undefined) sets.push({ set: match.set, entry: found.entry });
+        if (found === undefined) missed.add(match.set);
+        else sets.push({ set: match.set, entry: found.entry });
         return found !== undefined;
       }
       case 'raw':
@@ -174,13 +175,20 @@ export class Traversal {
   }
 }
 
+/** Addresses, interface and protocol are fields of the rule, and looked at before its matches. */
+function inOrder(matches: readonly Match[]): readonly Match[] {
+  const isField = ({ match }: Match): boolean =>
+    ['source', 'destination', 'inInterface', 'protocol'].includes(match);
+  return [...matches.filter(isField), ...matches.filter((match) => !isField(match))];
+}
+
 interface Place {
   readonly hook: Hook;
   readonly table: TableName;
   readonly chain: string;
   readonly depth: number;
   /** Sets that the chain looked at in vain so far. */
-  readonly missed: string[];
+  readonly missed: Set<string>;
 }
 
 function inNetwork(network: string, address: string): boolean {

@@ -26,7 +26,7 @@ export interface Problem {
   /** Line of the bad field, or of the closest thing around it; from 1. */
   readonly line: number;
   /**
-   * The text itself could not be read, so nobody knows which objects it holds. To go on would mean to take those away that it was
+   * The text itself could not be read, or holds a kind that there is none of, so nobody knows which objects are meant. To go on would mean to take those away that it was
    * to keep.
    */
   readonly unreadable: boolean;
@@ -157,7 +157,43 @@ function readYaml({ file, text }: ManifestText, problems: Problem[]): Read[] {
 
 /** `v1 Service` and the like: what is known of an object's kind. */
 const SERVICE = 'v1 Service';
-const KINDS: Readonly<Record<string, string>> = { Service: 'v1', EndpointSlice: 'discovery.k8s.io/v1' };
+const KINDS: ReadonlyMap<string, string> = new Map([
+  ['Service', 'v1'],
+  ['EndpointSlice', 'discovery.k8s.io/v1'],
+]);
+
+/** Kinds of the groups that we read from, lists aside: what else calls itself one of them is misspelt. */
+const KINDS_OF: ReadonlyMap<string, readonly string[]> = new Map([
+  [
+    'v1',
+    [
+      'Binding',
+      'ComponentStatus',
+      'ConfigMap',
+      'Endpoints',
+      'Event',
+      'LimitRange',
+      'Namespace',
+      'Node',
+      'PersistentVolume',
+      'PersistentVolumeClaim',
+      'Pod',
+      'PodTemplate',
+      'ReplicationController',
+      'ResourceQuota',
+      'Secret',
+      'Service',
+      'ServiceAccount',
+    ],
+  ],
+  ['discovery.k8s.io/v1', ['EndpointSlice']],
+]);
+
+/** Whether a group that we read from has no such kind: to go on without a `Servcie` would take the Service away. */
+function isMisspelt(kind: string, version: string | undefined): boolean {
+  const kinds = version === undefined ? undefined : KINDS_OF.get(version);
+  return kinds !== undefined && kind !== 'List' && !kinds.includes(kind.replace(/List$/, ''));
+}
 
 class Reader {
   readonly services = new Map<string, Service>();
@@ -201,8 +237,13 @@ class Reader {
         this.#items(object['items'], `${at === '' ? '' : `${at}.`}items`, read, `${version ?? ''} ${item}`);
         return;
       }
-      const known = KINDS[kind];
+      const known = KINDS.get(kind);
       if (known === undefined) {
+        if (isMisspelt(kind, version)) {
+          const err = new ValidationError('kind', `a kind of ${version ?? ''}`, kind);
+          this.#problem(name, err, at, read, true);
+          return;
+        }
         this.ignored.push({ object: name, reason: `kind ${kind} is not used` });
         return;
       }
@@ -228,7 +269,13 @@ class Reader {
     return true;
   }
 
-  #problem(object: string, err: ValidationError, at: string, { source, lineOf }: Read): void {
+  #problem(
+    object: string,
+    err: ValidationError,
+    at: string,
+    { source, lineOf }: Read,
+    unreadable = false,
+  ): void {
     const line = lineOf([at, err.path].filter((part) => part !== '').join('.'));
     this.problems.push({
       object,
@@ -236,7 +283,7 @@ class Reader {
       reason: err.path === '' ? err.message.replace(/^: /, '') : reasonOf(err),
       file: source.file,
       line,
-      unreadable: false,
+      unreadable,
     });
   }
 }

@@ -19,7 +19,10 @@ import { parseTuning } from './annotations.js';
 import type { Service, ServicePort, Source } from './model.js';
 
 const PROTOCOLS = ['TCP', 'UDP', 'SCTP'] as const;
-const FAMILIES: Readonly<Record<string, Family>> = { IPv4: 'inet', IPv6: 'inet6' };
+const FAMILIES: ReadonlyMap<unknown, Family> = new Map([
+  ['IPv4', 'inet'],
+  ['IPv6', 'inet6'],
+]);
 /** `service.spec.sessionAffinityConfig.clientIP.timeoutSeconds` of the API. */
 const DEFAULT_AFFINITY_SECONDS = 10_800;
 const MAX_AFFINITY_SECONDS = 86_400;
@@ -84,7 +87,7 @@ function clusterIPsOf(spec: Json): { clusterIPs: string[]; headless: boolean } {
   if (texts[0] === 'None') return { clusterIPs: [], headless: true };
 
   const families = listAt(spec, 'ipFamilies', 'spec').map((name, i) => {
-    const family = typeof name === 'string' ? FAMILIES[name] : undefined;
+    const family = FAMILIES.get(name);
     if (family === undefined) throw new ValidationError(`spec.ipFamilies[${i}]`, 'IPv4 or IPv6', name);
     return family;
   });

@@ -1,8 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Kernel } from '../../src/kernel/types.js';
 import { openKernel } from '../../src/kernel/open.js';
+import type { Family } from '../../src/net/address.js';
+import {
+  deriveNodeFacts,
+  explain,
+  KUBE_INTERFACE,
+  type NodeView,
+  observe,
+  observedView,
+} from '../../src/proxy/index.js';
 import { describeKernel } from '../support/backends.js';
-import { programSample, type SampleConfig } from '../support/program-sample.js';
+import { programSample, type SampleConfig, sampleScope } from '../support/program-sample.js';
 import { addressesOf, makeSampleCluster, NODE, NODE_ADDRESSES } from '../support/sample-cluster.js';
 import type { Topology } from '../support/topology.js';
 
@@ -12,6 +21,56 @@ const REFUSED = { count: 1, timeoutMs: 1500 };
 const TRIES = 6;
 /** The load-balancer address of the sample cluster. */
 const BALANCER = 'tcp://198.51.100.20:80';
+
+/** What decides about packets of the node now. */
+async function viewsOf(kernel: Kernel): Promise<ReadonlyMap<Family, NodeView>> {
+  const observed = await observe(kernel, sampleScope());
+  const node = await deriveNodeFacts(kernel, NODE);
+  return new Map(
+    (['inet', 'inet6'] as const).map((family): [Family, NodeView] => {
+      const primaryIP = node.primaryIPs.find((address) => address.includes(':') === (family === 'inet6'));
+      const facts = { interface: KUBE_INTERFACE, interfaces: node.interfaces };
+      return [
+        family,
+        observedView(observed, family, primaryIP === undefined ? facts : { ...facts, primaryIP }),
+      ];
+    }),
+  );
+}
+
+/** Whatever real packets did has to be what `explain` says of them. */
+function expectExplained(
+  views: ReadonlyMap<Family, NodeView>,
+  from: string,
+  url: string,
+  answers: readonly { readonly pod?: string; readonly clientAddress?: string }[],
+): void {
+  const { protocol, hostname, port } = new URL(url);
+  const destination = hostname.replace(/^\[|\]$/g, '');
+  const family = destination.includes(':') ? 'inet6' : 'inet';
+  const view = views.get(family);
+  if (view === undefined) return; // Nothing is programmed yet.
+  const source =
+    from === NODE ? 'node' : addressesOf(from).find((a) => a.includes(':') === (family === 'inet6'));
+  const { packet, outcome } = explain(view, {
+    protocol: protocol === 'udp:' ? 'udp' : 'tcp',
+    source: source ?? '',
+    destination,
+    destinationPort: port === '' ? 80 : Number(port),
+  });
+  const answered = answers.filter(({ pod }) => pod !== undefined);
+  if (outcome.verdict !== 'balanced') {
+    expect({ url, from, answered }).toEqual({ url, from, answered: [] });
+    return;
+  }
+  expect(answered.length).toBe(answers.length);
+  for (const { pod = '', clientAddress = '' } of answered) {
+    const real = outcome.realServers.find(({ address }) => addressesOf(pod).includes(address));
+    expect(real?.eligible).toBe(true);
+    const seen = real?.masquerade === undefined ? [packet.source] : NODE_ADDRESSES;
+    expect(seen).toContain(clientAddress);
+  }
+}
 
 describeKernel(['ipvs', 'ipset', 'rules', 'dummy'], 'real packets through a programmed node', () => {
   let topology: Topology;
@@ -26,15 +85,19 @@ describeKernel(['ipvs', 'ipset', 'rules', 'dummy'], 'real packets through a prog
     await topology.remove();
   });
 
+  /** The node as the kernel has it after the last change: what `explain` is asked about. */
+  let views: ReadonlyMap<Family, NodeView> = new Map();
   const program = async (config: SampleConfig = {}): Promise<void> => {
     const report = await programSample(kernel, config);
     expect(report.results.filter(({ status }) => status !== 'done')).toEqual([]);
     expect(report.conflicts).toEqual([]);
+    views = await viewsOf(kernel);
   };
 
   /** Who answered how often, which senders they saw, and errors. */
   const ask = async (from: string, url: string, { count = TRIES, timeoutMs = 8000 } = {}) => {
     const answers = await topology.host(from).agent.request(url, { count, timeoutMs });
+    expectExplained(views, from, url, answers);
     const by: Record<string, number> = {};
     for (const { pod } of answers) if (pod !== undefined) by[pod] = (by[pod] ?? 0) + 1;
     return {
@@ -63,8 +126,8 @@ describeKernel(['ipvs', 'ipset', 'rules', 'dummy'], 'real packets through a prog
     });
   });
 
-  describe('classic profile, cluster CIDR known', () => {
-    beforeAll(() => program());
+  describe.each(['classic', 'current'] as const)('%s profile, cluster CIDR known', (profile) => {
+    beforeAll(() => program({ profile }));
 
     it('a pod reaches a cluster IP, evenly, under its own address', async () => {
       const { by, seen, errors } = await ask('toolbox', 'http://10.96.0.10:80/');
@@ -152,6 +215,17 @@ describeKernel(['ipvs', 'ipset', 'rules', 'dummy'], 'real packets through a prog
         if (from !== NODE) expect(await connectionsAt(BALANCER)).toBeLessThanOrEqual(before);
       },
     );
+  });
+
+  describe('the current profile', () => {
+    beforeAll(() => program({ profile: 'current' }));
+
+    it('refuses ports of a cluster IP that no Service has, where the node itself would answer otherwise', async () => {
+      // Nothing listens there, which without the filter ends in a refusal by TCP. What the filter sends is an ICMP message, which
+      // a client reports alike; explain, which is asked along with it, names the rule.
+      const { by, errors } = await ask('toolbox', 'http://10.96.0.10:81/', REFUSED);
+      expect({ by, errors }).toEqual({ by: {}, errors: ['ECONNREFUSED'] });
+    });
   });
 
   describe('masqueradeAll', () => {

@@ -11,6 +11,7 @@ import {
   parseNodeFacts,
   plan,
   type Plan,
+  type Profile,
   proxyConfig,
   type ProxyConfig,
   readManifests,
@@ -19,13 +20,15 @@ import { addressesOf, CLUSTER_FILE, NODE_FACTS_FILE } from './sample-cluster.js'
 
 /** How the sample cluster is programmed, where it differs from the usual. */
 export interface SampleConfig {
+  /** Default classic. */
+  readonly profile?: Profile;
   readonly masqueradeAll?: boolean;
   /** Pods that count as not ready. */
   readonly notReady?: readonly string[];
 }
 
-function configOf({ masqueradeAll = false }: SampleConfig): ProxyConfig {
-  return proxyConfig({ clusterCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'], masqueradeAll });
+function configOf({ profile = 'classic', masqueradeAll = false }: SampleConfig): ProxyConfig {
+  return proxyConfig({ profile, clusterCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'], masqueradeAll });
 }
 
 /** What belongs to the programmed sample. */

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/run.js';
 import type { RenderedState } from '../../../src/proxy/index.js';
-import { fakeKernel } from '../../../src/testing.js';
+import type { Kernel } from '../../../src/kernel/types.js';
+import { type FakeKernel, fakeKernel } from '../../../src/testing.js';
 
 const example = (name: string): string =>
   fileURLToPath(new URL(`../../../examples/${name}`, import.meta.url));
@@ -19,7 +20,16 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function ipvs(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+const ipvs = (...argv: readonly string[]): Promise<Run> => ipvsOn(fakeKernel(), ...argv);
+
+/** Run the command on a fake kernel, which survives the command's closing it. */
+async function ipvsOn(kernel: FakeKernel, ...argv: readonly string[]): Promise<Run> {
   let out = '';
   let err = '';
   const code = await runCli(
@@ -30,7 +40,8 @@ async function ipvs(...argv: readonly string[]): Promise<{ code: number; out: st
       readStdin: () => Promise.resolve(''),
     },
     {
-      openKernel: () => Promise.resolve(fakeKernel()),
+      openKernel: () =>
+        Promise.resolve(Object.assign(Object.create(kernel) as Kernel, { close: () => Promise.resolve() })),
       hostname: () => 'node-a',
       interfaces: () => [{ name: 'eth0', addresses: ['192.0.2.11'] }],
     },
@@ -219,3 +230,126 @@ describe('--strict', () => {
     expect((await ipvs('render', ...SAMPLE, '--strict')).code).toBe(0);
   });
 });
+
+describe('plan --exit-code', () => {
+  it('ends with 2 when there is something to do, and with 0 when there is not', async () => {
+    const kernel = fakeKernel();
+    expect((await ipvsOn(kernel, 'plan', ...SAMPLE)).code).toBe(0);
+    expect((await ipvsOn(kernel, 'plan', ...SAMPLE, '--exit-code')).code).toBe(2);
+    expect((await ipvsOn(kernel, 'apply', ...SAMPLE)).code).toBe(0);
+    expect(await ipvsOn(kernel, 'plan', ...SAMPLE, '--exit-code')).toEqual({
+      code: 0,
+      out: 'nothing to do\n',
+      err: expect.any(String) as string,
+    });
+    expect((await ipvsOn(kernel, 'plan', '-f', 'no-such-file', '--exit-code')).code).toBe(1);
+  });
+});
+
+describe('--profile current', () => {
+  it('is applied whole, is all there afterwards, and goes with cleanup', async () => {
+    const kernel = fakeKernel();
+    expect((await ipvsOn(kernel, 'apply', ...SAMPLE, '--profile', 'current')).code).toBe(0);
+    expect(kernel.dump()).toContain('-A KUBE-IPVS-FILTER ');
+    expect((await ipvsOn(kernel, 'plan', ...SAMPLE, '--profile', 'current')).out).toBe('nothing to do\n');
+    // The other profile replaces it.
+    expect((await ipvsOn(kernel, 'apply', ...SAMPLE)).code).toBe(0);
+    expect((await ipvsOn(kernel, 'plan', ...SAMPLE)).out).toBe('nothing to do\n');
+    expect((await ipvsOn(kernel, 'cleanup')).code).toBe(0);
+    expect(kernel.dump()).not.toMatch(/KUBE|IPVS-|kube-ipvs0|10\.96\./);
+  });
+});
+
+describe('a kind that does not exist', () => {
+  const wrong = (kind: string, version = 'v1'): string =>
+    `apiVersion: ${version}\nkind: ${kind}\nmetadata: { name: web }\nspec: { clusterIP: 10.96.0.9, ports: [{ port: 80 }] }\n`;
+
+  it.each([
+    ['Servcie', 'v1'],
+    ['Endpointslice', 'discovery.k8s.io/v1'],
+    ['ServiceLists', 'v1'],
+  ])('stops everything: %s', async (kind, version) => {
+    const manifest = await file(wrong(kind, version), 'm.yaml');
+    const kernel = fakeKernel();
+    const before = kernel.dump();
+    const { code, err } = await ipvsOn(kernel, 'apply', '-f', manifest);
+    expect({ code, err }).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(
+        `${manifest}:2: ${kind} default/web: kind: expected a kind of ${version}`,
+      ) as string,
+    });
+    expect(kernel.dump()).toBe(before);
+  });
+
+  it('of another group is noted, and an error with --strict', async () => {
+    const manifest = await file(wrong('Gadget', 'example.com/v1'), 'm.yaml');
+    expect(await ipvs('render', '-f', manifest)).toMatchObject({
+      code: 0,
+      err: 'ipvs: note: Gadget default/web is left out: kind Gadget is not used\n',
+    });
+    expect(await ipvs('render', '-f', manifest, '--strict')).toEqual({
+      code: 1,
+      out: '',
+      err: 'ipvs: Gadget default/web: kind Gadget is not used\n',
+    });
+  });
+});
+
+describe('ipvs explain', () => {
+  const QUESTION = ['explain', 'tcp://198.51.100.20:80', '--from', '192.0.2.200:40000'];
+  const PROGRAM = [...SAMPLE, '--cluster-cidr', '10.244.0.0/16', '--profile', 'current'];
+
+  it('answers for manifests, without a kernel', async () => {
+    const { code, out } = await ipvs(...QUESTION, ...PROGRAM);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^tcp 192\.0\.2\.200:40000 -> 198\.51\.100\.20:80, from outside through eth0\n/);
+    expect(out).toMatch(
+      /dropped by filter KUBE-SOURCE-RANGES-FIREWALL: -j DROP \(not in KUBE-LOAD-BALANCER-SOURCE-CIDR\)\n$/,
+    );
+  });
+
+  it('answers the same for the kernel that was programmed with them', async () => {
+    const kernel = fakeKernel();
+    await ipvsOn(kernel, 'apply', ...PROGRAM);
+    for (const from of ['192.0.2.200', '192.0.2.100', '10.244.1.100:5']) {
+      for (const to of ['tcp://198.51.100.20:80', 'tcp://10.96.0.10:80', 'udp://10.96.0.53:53']) {
+        const json = async (...argv: string[]): Promise<unknown> =>
+          JSON.parse((await ipvsOn(kernel, 'explain', to, '--from', from, '--format', 'json', ...argv)).out);
+        const live = await json('--in-interface', 'eth0');
+        // The fake kernel has no interfaces of its own, by which the address of the node would be known.
+        const rendered = await json(...PROGRAM, '--in-interface', 'eth0');
+        expect(withoutOwnAddress(live)).toEqual(withoutOwnAddress(rendered));
+      }
+    }
+  });
+
+  it.each([
+    ['no port', ['explain', 'tcp://10.96.0.10', '--from', '10.244.1.2', ...SAMPLE], 'destination: expected'],
+    [
+      'another protocol',
+      ['explain', 'http://10.96.0.10:80', '--from', '10.244.1.2', ...SAMPLE],
+      'destination: expected',
+    ],
+    [
+      'a name for an address',
+      ['explain', 'tcp://10.96.0.10:80', '--from', 'cafe', ...SAMPLE],
+      '--from: expected',
+    ],
+    ['two families', ['explain', 'tcp://10.96.0.10:80', '--from', 'fd00::1', ...SAMPLE], '--from: expected'],
+  ])('refuses with 1: %s', async (_, argv, message) => {
+    const { code, out, err } = await ipvs(...argv);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain(message);
+  });
+
+  it('needs to know where the packet comes from', async () => {
+    expect((await ipvs('explain', 'tcp://10.96.0.10:80', ...SAMPLE)).code).toBe(2);
+  });
+});
+
+/** Answers without the address of masquerading. */
+const withoutOwnAddress = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, (key, part: unknown) => (key === 'seenAs' || key === 'address' ? undefined : part)),
+  );

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { schemaErrors } from '../../support/json-schema.js';
 import {
   desired,
   parseNodeFacts,
@@ -10,6 +11,10 @@ import {
 
 const example = (name: string): Promise<string> =>
   readFile(new URL(`../../../examples/${name}`, import.meta.url), 'utf8');
+
+const schema: unknown = JSON.parse(
+  await readFile(new URL('../../../docs/rendered-state.schema.json', import.meta.url), 'utf8'),
+);
 
 describe('the sample cluster, rendered', async () => {
   const { services, slices, problems } = readManifests([
@@ -67,5 +72,23 @@ describe('the sample cluster, rendered', async () => {
       family: null,
       entries: ['30080', '30081'],
     });
+  });
+
+  it.each(['classic', 'current'] as const)('is what the published schema says: %s profile', (profile) => {
+    const state = renderState(desired(services, slices, node, proxyConfig({ profile, scheduler: 'mh' })));
+    expect(schemaErrors(schema, JSON.parse(JSON.stringify(state)))).toEqual([]);
+  });
+
+  it('is refused by the schema when a field is missing, unknown or of another type', () => {
+    const [first] = families;
+    for (const [change, error] of [
+      [{ virtualServers: undefined }, '$.families[0]: virtualServers is missing'],
+      [{ extra: 1 }, '$.families[0]: extra is unknown'],
+      [{ boundAddresses: [7] }, '$.families[0].boundAddresses[0]: no string'],
+      [{ family: 'inet' }, '$.families[0].family: "inet" is none of ["ipv4","ipv6"]'],
+    ] as const) {
+      const wrong: unknown = JSON.parse(JSON.stringify({ families: [{ ...first, ...change }] }));
+      expect(schemaErrors(schema, wrong)).toEqual([error]);
+    }
   });
 });
