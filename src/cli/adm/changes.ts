@@ -1,4 +1,4 @@
-import { isValidation } from '../../errors.js';
+import { isValidation, type ValidationError } from '../../errors.js';
 import type { Ipvs } from '../../ipvs/types.js';
 import { message, messageOf } from './messages.js';
 import type { Change } from './operations.js';
@@ -12,13 +12,18 @@ export async function runChanges(
 ): Promise<readonly (string | undefined)[]> {
   try {
     const { items } = await ipvs.batch(changes.map(({ operation }) => operation));
-    return items.map(({ error }, i) =>
-      error === undefined ? undefined : messageOf(changes[i]?.attempt ?? 'other', error),
-    );
+    const outcomes: (string | undefined)[] = [];
+    for (const [i, { error }] of items.entries()) {
+      const change = changes[i];
+      if (error === undefined || change === undefined) outcomes.push(undefined);
+      else if (isValidation(error.cause)) outcomes.push(await refusal(ipvs, change, error.cause));
+      else outcomes.push(messageOf(change.attempt, error));
+    }
+    return outcomes;
   } catch (err) {
     if (!isValidation(err)) throw err;
     const [only] = changes;
-    if (only !== undefined && changes.length === 1) return [await refusal(ipvs, only, err.message)];
+    if (only !== undefined && changes.length === 1) return [await refusal(ipvs, only, err)];
     // Nothing was sent: one of them is refused by us where the tool asks the kernel. One by one, the others are not held up.
     const outcomes: (string | undefined)[] = [];
     for (const change of changes) outcomes.push(...(await runChanges(ipvs, [change])));
@@ -28,21 +33,26 @@ export async function runChanges(
 
 /**
  * The message that the kernel's refusal would have led to, for values that do not get that far here: thresholds the wrong way
- * round, and names that no module can have.
+ * round, another address family without a tunnel, and names that no module can have.
  */
-async function refusal(ipvs: Ipvs, { operation, attempt }: Change, reason: string): Promise<string> {
+async function refusal(ipvs: Ipvs, { operation, attempt }: Change, reason: ValidationError): Promise<string> {
   const there = (await ipvs.get(operation.virtualServer, { realServers: false })) !== undefined;
-  return message(attempt, there ? REFUSED[operation.op].there : REFUSED[operation.op].absent) ?? reason;
+  const code = there ? refusedThere(operation.op, reason) : ABSENT[operation.op];
+  return message(attempt, code) ?? reason.message;
 }
 
-/** What the kernel says of such values, when there is such a virtual server and when there is none. */
-const REFUSED: Readonly<
-  Record<Change['operation']['op'], { readonly there: string; readonly absent: string }>
-> = {
-  add: { there: 'EEXIST', absent: 'ENOENT' },
-  set: { there: 'ENOENT', absent: 'ESRCH' },
-  remove: { there: 'EINVAL', absent: 'ESRCH' },
-  addReal: { there: 'ERANGE', absent: 'ESRCH' },
-  setReal: { there: 'ERANGE', absent: 'ESRCH' },
-  removeReal: { there: 'EINVAL', absent: 'ESRCH' },
+/** What the kernel says of such values when there is such a virtual server. */
+function refusedThere(op: Change['operation']['op'], { path }: ValidationError): string {
+  if (op === 'addReal' || op === 'setReal') return path.endsWith('Threshold') ? 'ERANGE' : 'EINVAL';
+  return op === 'add' ? 'EEXIST' : op === 'set' ? 'ENOENT' : 'EINVAL';
+}
+
+/** What it says when there is none. */
+const ABSENT: Readonly<Record<Change['operation']['op'], string>> = {
+  add: 'ENOENT',
+  set: 'ESRCH',
+  remove: 'ESRCH',
+  addReal: 'ESRCH',
+  setReal: 'ESRCH',
+  removeReal: 'ESRCH',
 };

@@ -24,7 +24,7 @@ Virtual servers; SERVICE is -t HOST[:PORT], -u HOST[:PORT], --sctp-service HOST[
         --pe NAME                 ... by engine: sip
     -o, --ops                     schedule each UDP packet by itself
 
-Real servers
+Real servers; -r, --real-server names them
   -a, --add-server SERVICE -r HOST[:PORT]      add
   -e, --edit-server SERVICE -r HOST[:PORT]     replace the settings
   -d, --delete-server SERVICE -r HOST[:PORT]   remove

@@ -7,13 +7,21 @@ function wrapped(a: number, b: number): number {
   return (a - b) | 0;
 }
 
-/** The address as ipvsadm compares it: both IPv6 byte by byte, otherwise the first four bytes by a 32-bit subtraction. */
+/**
+ * The address as ipvsadm compares it: by 32-bit subtractions, of all four words where the first address is an IPv6 one, else of the
+ * first words only.
+ */
 function compareAddresses(a: string, b: string): number {
   const left = parseAddress(a, 'address');
   const right = parseAddress(b, 'address');
-  if (left.family === 'inet6' && right.family === 'inet6') return Buffer.compare(left.bytes, right.bytes);
-  const word = (bytes: Uint8Array): number => Buffer.from(bytes).readUInt32BE(0);
-  return wrapped(word(left.bytes), word(right.bytes));
+  const words = left.family === 'inet6' ? [0, 4, 8, 12] : [0];
+  const word = (bytes: Uint8Array, at: number): number =>
+    at < bytes.length ? Buffer.from(bytes).readUInt32BE(at) : 0;
+  for (const at of words) {
+    const order = wrapped(word(left.bytes, at), word(right.bytes, at));
+    if (order !== 0) return order;
+  }
+  return 0;
 }
 
 type Named = Pick<VirtualServerState, 'family' | 'protocol' | 'address' | 'port' | 'fwmark'>;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { compareAsIpvsadm, sortAsIpvsadm } from '../../../src/ipvs/text/order.js';
+import { compareAsIpvsadm, compareServersAsIpvsadm, sortAsIpvsadm } from '../../../src/ipvs/text/order.js';
 
 const tcp = (address: string) =>
   ({ protocol: 'tcp', family: address.includes(':') ? 'inet6' : 'inet', address, port: 80 }) as const;
@@ -55,4 +55,15 @@ it('is an ordinary stable sort where the comparison is an order', () => {
       expect(sortAsIpvsadm(items, byKey)).toEqual([...items].sort(byKey));
     }),
   );
+});
+
+it('compares IPv6 addresses word by word, each by a subtraction that wraps', () => {
+  const order = (a: string, b: string): number =>
+    Math.sign(compareServersAsIpvsadm({ address: a, port: 80 }, { address: b, port: 80 }));
+  expect(order('2001:db8::1', '2001:db8::2')).toBe(-1);
+  expect(order('2001:db8:0:0:1::', '2001:db8::ffff:0:0')).toBe(1);
+  // Exactly half of what there is apart, each comes before the other.
+  expect([order('1001::', '9001::'), order('9001::', '1001::')]).toEqual([-1, -1]);
+  // Of an IPv4 address and an IPv6 one, the first decides how much is looked at.
+  expect([order('a00::1', '10.0.0.0'), order('10.0.0.0', 'a00::1')]).toEqual([1, 0]);
 });
