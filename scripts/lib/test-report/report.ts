@@ -58,6 +58,13 @@ export function summarize(reports: readonly Report[]): Summary {
   };
 }
 
+/** Files of which a run passed every test: nothing was skipped, so running them on another kernel would add nothing for this one. */
+export function completeFiles({ tests }: Report): readonly string[] {
+  const files = new Set(tests.map(({ file }) => file));
+  for (const { file, state } of tests) if (state !== 'passed') files.delete(file);
+  return [...files];
+}
+
 /** `N passed, N failed` and, when there are any, `, N skipped`. */
 export function totals({ passed, failed, skipped }: Summary): string {
   return `${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`;

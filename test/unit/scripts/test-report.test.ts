@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type TestReport, summarize, totals } from '../../../scripts/lib/test-report/report.js';
+import {
+  completeFiles,
+  type TestReport,
+  summarize,
+  totals,
+} from '../../../scripts/lib/test-report/report.js';
 
 type State = TestReport['state'];
 
@@ -51,4 +56,19 @@ describe('the summary of several runs', () => {
   it('counts an error outside of tests as a failure', () => {
     expect(totals(summarize([{ tests: [], errors: ['a: does not load'] }]))).toBe('0 passed, 1 failed');
   });
+});
+
+it('a file is complete when a run passed all of it', () => {
+  const of = (file: string, state: State) => ({ ...test(state, `${file} ${state}`), file });
+
+  const report = run(
+    of('a', 'passed'),
+    of('b', 'passed'),
+    of('b', 'skipped'),
+    of('c', 'failed'),
+    of('c', 'passed'),
+  );
+
+  expect(completeFiles(report)).toEqual(['a']);
+  expect(completeFiles({ tests: [], errors: ['did not load'] })).toEqual([]);
 });
