@@ -94,7 +94,7 @@ export class Ledger {
     const addresses: { family: Family; address: string }[] = [];
     const families = changes.map((change): FamilyState => {
       const { family, urls, addedEntries, removedEntries } = change;
-      const shape = merged.frame().families.find((f) => f.family === family);
+      const shape = merged.frame().find((f) => f.family === family);
       if (shape === undefined) throw new Error(`no ${family} in the frame`);
       const touched = new Set([...addedEntries.keys(), ...removedEntries.keys()]);
       const wanted: DesiredSet[] = [];

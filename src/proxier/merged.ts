@@ -3,9 +3,15 @@ import type { VirtualServerSpec, VirtualServerUrl } from '../ipvs/types.js';
 import type { Family } from '../net/address.js';
 import type { DesiredSet, DesiredState, FamilyState } from '../plan/types.js';
 import type { ProxyConfig } from '../proxy/config.js';
-import { desired, type KubeState, type Skipped } from '../proxy/desired.js';
+import { desired, type KubeFamilyState, type KubeState, type Skipped } from '../proxy/desired.js';
 import type { Service } from '../proxy/model.js';
 import { KUBE_INTERFACE, type NodeFacts } from '../proxy/node.js';
+import { familyRules } from '../proxy/profile-rules.js';
+import { PROFILE_SETS, profileSets } from '../proxy/sets.js';
+import { kubeSysctls } from '../proxy/sysctls.js';
+import type { LoadBalancerPort } from '../rules/kube/input.js';
+import { KUBE_SETS, type KubeSetName, kubeSetName } from '../rules/kube/names.js';
+import type { RuleSet } from '../rules/types.js';
 import type { ObjectStore } from './store.js';
 
 /**
@@ -15,6 +21,19 @@ import type { ObjectStore } from './store.js';
 interface Group {
   readonly members: ReadonlySet<string>;
   readonly state: KubeState;
+}
+
+/** What one family is to have besides what single Services want. */
+export interface FamilyFrame {
+  readonly family: Family;
+  /** In the order in which their entries are added; without entries. */
+  readonly sets: readonly DesiredSet[];
+  readonly rules: RuleSet;
+}
+
+interface Frame {
+  readonly key: string;
+  readonly families: readonly FamilyFrame[];
 }
 
 /** What a change comes to in one family: only what was not there before, and what is not there any more. */
@@ -68,13 +87,15 @@ class FamilySum {
   readonly servers = new Map<VirtualServerUrl, VirtualServerSpec>();
   readonly bound = new Counted();
   readonly entries = new Map<string, Counted>();
+  /** By virtual server; each belongs to one Service. */
+  readonly #refused = new Map<string, LoadBalancerPort>();
   #urls = new Set<VirtualServerUrl>();
 
   constructor(family: Family) {
     this.family = family;
   }
 
-  count(state: FamilyState, by: 1 | -1): void {
+  count(state: KubeFamilyState, by: 1 | -1): void {
     for (const spec of state.virtualServers) {
       this.#urls.add(spec.url);
       if (by === 1) this.servers.set(spec.url, spec);
@@ -87,6 +108,22 @@ class FamilySum {
       for (const entry of set.entries) counted.count(entry, by);
     }
     for (const address of state.boundAddresses) this.bound.count(address, by);
+    for (const port of state.refusedFromNode) {
+      const key = `${port.address} ${port.protocol} ${port.port}`;
+      if (by === 1) this.#refused.set(key, port);
+      else this.#refused.delete(key);
+    }
+  }
+
+  /** Sets with entries, by their IPv4 names. */
+  nonEmptySets(): ReadonlySet<KubeSetName> {
+    const names = Object.keys(KUBE_SETS) as KubeSetName[];
+    return new Set(names.filter((name) => (this.entries.get(kubeSetName(name, this.family))?.size ?? 0) > 0));
+  }
+
+  /** Ports of load balancers that the node itself may not use, in an order that does not depend on how they came. */
+  refusedFromNode(): readonly LoadBalancerPort[] {
+    return [...this.#refused].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, port]) => port);
   }
 
   takeChange(): FamilyChange {
@@ -126,7 +163,7 @@ export class MergedState {
   /** Services computed as if each were alone, during an update: for most of them that is all. */
   readonly #alone = new Map<string, KubeState>();
   readonly #families: readonly FamilySum[];
-  #frame: { readonly key: string; readonly state: KubeState } | undefined;
+  #frame: Frame | undefined;
   #computed = 0;
 
   constructor(store: ObjectStore, node: NodeFacts, config: ProxyConfig) {
@@ -193,51 +230,51 @@ export class MergedState {
     return [...(this.#claims.get(url) ?? [])];
   }
 
-  /** Everything but virtual servers, entries and addresses: rules, which sets there are, settings. */
-  frame(): KubeState {
-    // Rules depend on which sets have entries. One Service for each of those sets says as much as all of them.
-    const missing = new Set<string>();
-    for (const { entries } of this.#families)
-      for (const [name, counted] of entries) if (counted.size > 0) missing.add(name);
-    const key = [...missing].sort().join(' ');
+  /** Everything but virtual servers, entries and addresses: rules, and which sets there are, without entries. */
+  frame(): readonly FamilyFrame[] {
+    // Rules depend on which sets have entries, and on ports that are refused.
+    const facts = this.#families.map((sum) => ({
+      family: sum.family,
+      nonEmptySets: sum.nonEmptySets(),
+      refusedFromNode: sum.refusedFromNode(),
+    }));
+    const key = JSON.stringify(facts.map((each) => [[...each.nonEmptySets], each.refusedFromNode]));
     if (this.#frame?.key !== key) {
-      const examples = new Set<string>();
-      for (const { members, state } of this.#groups.values()) {
-        if (missing.size === 0) break;
-        for (const { sets } of state.families)
-          for (const { name, entries } of sets)
-            if (entries.length > 0 && missing.delete(name))
-              for (const member of members) examples.add(member);
-      }
-      this.#frame = { key, state: this.#desired(examples) };
+      const node = this.#node;
+      const config = this.#config;
+      const families = facts.map(({ family, nonEmptySets, refusedFromNode }): FamilyFrame => ({
+        family,
+        sets: profileSets(PROFILE_SETS[config.profile], family, (name) =>
+          nonEmptySets.has(name) ? [''] : [],
+        ).map((set) => ({ ...set, entries: [] })),
+        rules: familyRules({ family, node, config, nonEmptySets, refusedFromNode }),
+      }));
+      this.#frame = { key, families };
     }
-    return this.#frame.state;
+    return this.#frame.families;
   }
 
   /** All of it. */
   state(): DesiredState {
     const frame = this.frame();
     return {
-      ...frame,
       families: this.#families.map(({ family, servers, entries, bound }): FamilyState => {
-        const shape = frame.families.find((f) => f.family === family);
-        if (shape === undefined) throw new Error(`no ${family} in the frame`);
+        const shape = frame.find((f) => f.family === family);
         return {
           family,
           virtualServers: [...servers.values()],
-          sets: shape.sets.map((set) => ({ ...set, entries: [...(entries.get(set.name)?.keys ?? [])] })),
-          rules: shape.rules,
+          sets: (shape?.sets ?? []).map((set) => ({
+            ...set,
+            entries: [...(entries.get(set.name)?.keys ?? [])],
+          })),
+          rules: shape?.rules ?? { family, chains: [], jumps: [] },
           boundAddresses: [...bound.keys],
         };
       }),
+      interface: true,
+      sysctls: kubeSysctls(this.#config),
+      timeouts: this.#config.timeouts,
     };
-  }
-
-  /** A wanted set without entries; undefined when there is to be no such set. */
-  setShape(family: Family, name: string): DesiredSet | undefined {
-    return this.frame()
-      .families.find((f) => f.family === family)
-      ?.sets.find((set) => set.name === name);
   }
 
   /** What is not programmed, and why. */

@@ -1,16 +1,21 @@
-import { ValidationError } from '../errors.js';
-import type { VirtualServer } from '../ipvs/types.js';
+import { isUnsupported, ValidationError } from '../errors.js';
+import type { VirtualServer, VirtualServerUrl } from '../ipvs/types.js';
 import type { Kernel } from '../kernel/types.js';
+import { joinHostPort } from '../net/address.js';
 import type { CallOptions } from '../netlink/types.js';
+import { parseUrl } from '../plan/canonical.js';
 import { apply, nothing, observe, type Observed, plan, type Plan } from '../plan/index.js';
 import type { ApplyReport, Conflict, DesiredState, OwnershipScope } from '../plan/types.js';
 import type { ProxyConfig } from '../proxy/config.js';
 import type { EndpointSlice, Service } from '../proxy/model.js';
+import { nodePortAddresses } from '../proxy/node-port-addresses.js';
 import type { NodeFacts } from '../proxy/node.js';
 import { kubeScope } from '../proxy/scope.js';
 import { DrainPolicy } from './drain.js';
+import { HealthServers } from './health.js';
 import { Ledger } from './ledger.js';
 import { type FamilyChange, MergedState } from './merged.js';
+import { changedUdpServers, removeStaleFlows, servingUdp } from './stale-udp.js';
 import { type ObjectRef, ObjectStore } from './store.js';
 import type { Examined, ProxierHooks, ProxierOptions, ProxierStatus, SyncReport } from './types.js';
 import { Wakeup } from './wakeup.js';
@@ -94,6 +99,9 @@ export class Proxier {
   readonly #config: ProxyConfig;
   readonly #drain: DrainPolicy;
   readonly #wakeup = new Wakeup();
+  readonly #health: HealthServers | undefined;
+  /** Stale flows are looked for. */
+  #tracksFlows: boolean;
   #merged: MergedState | undefined;
   #ledger: Ledger | undefined;
   /** All objects have been seen once. */
@@ -124,6 +132,8 @@ export class Proxier {
     this.#settings = settingsOf(options);
     this.#askNode = options.node;
     this.#drain = new DrainPolicy(drainTimeoutOf(options));
+    this.#tracksFlows = options.conntrack ?? true;
+    if (options.health ?? kernel.netns === 'self') this.#health = new HealthServers(() => this.isHealthy);
   }
 
   /** Add a Service, or change it. */
@@ -210,6 +220,12 @@ export class Proxier {
       });
     }
     await this.#last;
+    await this.close();
+  }
+
+  /** Close the ports of health checks; what is programmed stays. `run` does that when it ends. */
+  async close(): Promise<void> {
+    await this.#health?.close();
   }
 
   /**
@@ -252,11 +268,13 @@ export class Proxier {
 
     let work: Work | undefined;
     let kind: SyncReport['kind'] = 'full';
+    let staleFlows = 0;
     let error: Error | undefined;
     try {
       const merged = await this.#currentState(complete);
       const dirty = this.#store.takeDirty();
       const changes = merged.update(dirty);
+      this.#noteHealth(merged, dirty);
       const many = dirty.size > Math.max(FULL_ABOVE.services, FULL_ABOVE.share * this.#store.services);
       if (complete || many || this.#ledger === undefined) {
         this.#lastFull = started;
@@ -266,6 +284,13 @@ export class Proxier {
         work = await this.#compareSome(merged, this.#ledger, changes, call);
       }
       error = firstError(work.apply);
+      staleFlows = await this.#removeStaleFlows(merged, work.apply, call);
+      await this.#health?.update(this.#healthAddresses(merged.node), (name, port, cause) =>
+        this.#settings.hooks.warning?.(
+          `health check port ${port} of Service ${name} cannot be opened`,
+          cause,
+        ),
+      );
     } catch (err) {
       error = err instanceof Error ? err : new Error(String(err));
     }
@@ -287,7 +312,7 @@ export class Proxier {
       examined,
       operations: work?.plan.operations ?? [],
       ...(work === undefined ? {} : { apply: work.apply }),
-      staleFlows: 0,
+      staleFlows,
       ...(error === undefined ? {} : { error }),
     };
     this.#conclude(report);
@@ -358,6 +383,52 @@ export class Proxier {
       apply: await apply(this.#kernel, steps, call),
       servers: observed.virtualServers,
     };
+  }
+
+  /** What the health checks of these Services are to answer from now on. */
+  #noteHealth(merged: MergedState, names: Iterable<string>): void {
+    for (const name of this.#health === undefined ? [] : names) {
+      const port = merged.healthCheckNodePort(name);
+      const local = this.#store
+        .slicesOf(name)
+        .filter(({ family }) => this.#config.families.includes(family))
+        .flatMap(({ endpoints }) => endpoints)
+        .filter(({ ready, nodeName }) => ready && nodeName === merged.node.name);
+      const localEndpoints = new Set(local.map(({ address }) => address)).size;
+      this.#health?.set(name, port === undefined ? undefined : { port, localEndpoints });
+    }
+  }
+
+  /** Where health checks are answered: where node ports are. Undefined: everywhere. */
+  #healthAddresses(node: NodeFacts): readonly string[] | undefined {
+    if (this.#config.nodePortAddresses.length === 0) return undefined;
+    return this.#config.families.flatMap((family) => nodePortAddresses(this.#config, node, family));
+  }
+
+  /** Flows that go on to endpoints that are gone. That they cannot be looked at does not keep services from working. */
+  async #removeStaleFlows(merged: MergedState, report: ApplyReport, call: CallOptions): Promise<number> {
+    const urls = this.#tracksFlows ? changedUdpServers(report) : new Set<VirtualServerUrl>();
+    const serving = (url: VirtualServerUrl): ReadonlySet<string> => {
+      const endpoints = (merged.server(url)?.realServers ?? []).map((real) =>
+        typeof real === 'string' ? real : joinHostPort(real.address, real.port ?? 0),
+      );
+      for (const name of merged.claimants(url)) {
+        const service = this.#store.service(name);
+        if (service !== undefined)
+          endpoints.push(...servingUdp(service, this.#store.slicesOf(name), parseUrl(url).port));
+      }
+      return new Set(endpoints);
+    };
+    try {
+      return await removeStaleFlows(this.#kernel.conntrack, urls, serving, call);
+    } catch (err) {
+      call.signal?.throwIfAborted();
+      // Without the subsystem there is nothing to look at the next time either.
+      if (isUnsupported(err)) this.#tracksFlows = false;
+      const cause = err instanceof Error ? err : new Error(String(err));
+      this.#settings.hooks.warning?.('stale UDP flows could not be removed', cause);
+      return 0;
+    }
   }
 
   #conclude(report: SyncReport): void {

@@ -1,4 +1,5 @@
 import type { DesiredState, FamilyState } from '../plan/types.js';
+import type { LoadBalancerPort } from '../rules/kube/input.js';
 import type { ProxyConfig } from './config.js';
 import { indexSlices } from './endpoints.js';
 import { FamilyBuilder } from './family-builder.js';
@@ -15,6 +16,8 @@ export interface KubeFamilyState extends FamilyState {
   readonly skipped: readonly Skipped[];
   /** Health check node ports by `namespace/name`. */
   readonly healthCheckNodePorts: Readonly<Record<string, number>>;
+  /** Ports of load balancers whose source ranges do not let the node itself in; its rules may depend on them. */
+  readonly refusedFromNode: readonly LoadBalancerPort[];
 }
 
 /** What the node is to look like. */

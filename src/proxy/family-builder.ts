@@ -114,6 +114,7 @@ export class FamilyBuilder {
       boundAddresses: sortedBy(this.#bound, addressKey),
       skipped: this.#skipped,
       healthCheckNodePorts: this.#healthCheckNodePorts,
+      refusedFromNode: this.#refusedFromNode,
     };
   }
 

@@ -6,6 +6,7 @@ import type { KubeSetName } from '../rules/kube/names.js';
 import type { RuleSet } from '../rules/types.js';
 import type { ProxyConfig } from './config.js';
 import type { NodeFacts } from './node.js';
+import { addressKey, sortedBy } from './sorted.js';
 
 /** What the rules of a family depend on. */
 export interface RulesFacts {
@@ -38,6 +39,9 @@ function localDetector(
   }
 }
 
+const portKey = ({ address, protocol, port }: LoadBalancerPort): string =>
+  `${addressKey(address)} ${protocol} ${String(port).padStart(5, '0')}`;
+
 /** The rules of the configured profile. */
 export function familyRules({ family, node, config, nonEmptySets, refusedFromNode }: RulesFacts): RuleSet {
   const detector = localDetector(family, node, config);
@@ -52,6 +56,10 @@ export function familyRules({ family, node, config, nonEmptySets, refusedFromNod
     case 'classic':
       return classicRules({ ...input, dropMarked: config.dropMarked });
     case 'current':
-      return currentRules({ ...input, refusedFromNode, ipvsMatch: config.ipvsMatch });
+      return currentRules({
+        ...input,
+        refusedFromNode: sortedBy(refusedFromNode, portKey),
+        ipvsMatch: config.ipvsMatch,
+      });
   }
 }

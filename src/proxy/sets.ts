@@ -93,17 +93,26 @@ export class SetCollector {
   }
 
   /** The sets of a profile, entries sorted. */
-  sets({ always, onDemand }: ProfileSets): DesiredSet[] {
-    return [...always, ...onDemand.filter((name) => this.#entries.has(name))].map((name) => {
-      const { type } = KUBE_SETS[name];
-      return {
-        name: kubeSetName(name, this.#family),
-        type,
-        ...(type === 'bitmap:port' ? { range: [0, 65535] as const } : { family: this.#family }),
-        entries: [...(this.#entries.get(name) ?? [])].sort(),
-      };
-    });
+  sets(profile: ProfileSets): DesiredSet[] {
+    return profileSets(profile, this.#family, (name) => [...(this.#entries.get(name) ?? [])].sort());
   }
+}
+
+/** The sets of a profile with these entries. */
+export function profileSets(
+  { always, onDemand }: ProfileSets,
+  family: Family,
+  entriesOf: (name: KubeSetName) => readonly string[],
+): DesiredSet[] {
+  return [...always, ...onDemand.filter((name) => entriesOf(name).length > 0)].map((name) => {
+    const { type } = KUBE_SETS[name];
+    return {
+      name: kubeSetName(name, family),
+      type,
+      ...(type === 'bitmap:port' ? { range: [0, 65535] as const } : { family }),
+      entries: entriesOf(name),
+    };
+  });
 }
 
 /** A network as `hash:ip,port,net` takes it: the kernel refuses /0 there, and its two halves mean the same. */

@@ -69,53 +69,60 @@ const objectsFor = (want: Wish) =>
 
 describe('the state that is kept up to date Service by Service', () => {
   it('is what desired() computes from everything, whatever came and went before', () => {
+    const profile = fc.constantFrom('classic' as const, 'current' as const);
     const step = fc.oneof(wish, fc.record({ gone: fc.constantFrom('a', 'b', 'c', 'd') }));
     fc.assert(
-      fc.property(fc.array(fc.array(step, { maxLength: 3 }), { maxLength: 8 }), (batches) => {
-        const config = proxyConfig({ clusterCIDR: ['10.244.0.0/16'] });
-        const store = new ObjectStore();
-        const merged = new MergedState(store, NODE, config);
-        for (const batch of batches) {
-          for (const each of batch) {
-            if ('gone' in each) {
-              store.removeService({ namespace: 'shop', name: each.gone });
-              store.removeSlice({ namespace: 'shop', name: each.gone });
-              continue;
+      fc.property(
+        profile,
+        fc.array(fc.array(step, { maxLength: 3 }), { maxLength: 8 }),
+        (chosen, batches) => {
+          const config = proxyConfig({ profile: chosen, clusterCIDR: ['10.244.0.0/16'] });
+          const store = new ObjectStore();
+          const merged = new MergedState(store, NODE, config);
+          for (const batch of batches) {
+            for (const each of batch) {
+              if ('gone' in each) {
+                store.removeService({ namespace: 'shop', name: each.gone });
+                store.removeSlice({ namespace: 'shop', name: each.gone });
+                continue;
+              }
+              const { services, slices } = objectsFor(each);
+              for (const one of services) store.upsertService(one);
+              for (const one of slices) store.upsertSlice(one);
             }
-            const { services, slices } = objectsFor(each);
-            for (const one of services) store.upsertService(one);
-            for (const one of slices) store.upsertSlice(one);
-          }
-          const before = canonical(merged.state());
-          const changes = merged.update(store.takeDirty());
-          const names = [...store.serviceNames];
-          const whole = desired(
-            names.map((name) => store.service(name)!),
-            names.flatMap((name) => store.slicesOf(name)),
-            merged.node,
-            config,
-          );
-          const after = canonical(merged.state());
-          expect(after).toEqual(canonical(whole));
-          // And the change is the difference between before and after.
-          for (const change of changes) {
-            const of = (state: typeof after) =>
-              state.families.find(({ family }) => family === change.family)!;
-            const minus = (a: readonly string[], b: readonly string[]) => a.filter((x) => !b.includes(x));
-            const [was, is] = [of(before), of(after)];
-            expect([...change.addedAddresses].sort()).toEqual(minus(is.boundAddresses, was.boundAddresses));
-            expect([...change.removedAddresses].sort()).toEqual(minus(was.boundAddresses, is.boundAddresses));
-            const entriesOf = (state: typeof was, name: string) =>
-              state.sets.find((set) => set.name === name)?.entries ?? [];
-            for (const name of new Set([...was.sets, ...is.sets].map((set) => set.name))) {
-              const [a, b] = [entriesOf(was, name), entriesOf(is, name)];
-              expect([...(change.addedEntries.get(name) ?? [])].sort()).toEqual(minus(b, a));
-              expect([...(change.removedEntries.get(name) ?? [])].sort()).toEqual(minus(a, b));
+            const before = canonical(merged.state());
+            const changes = merged.update(store.takeDirty());
+            const names = [...store.serviceNames];
+            const whole = desired(
+              names.map((name) => store.service(name)!),
+              names.flatMap((name) => store.slicesOf(name)),
+              merged.node,
+              config,
+            );
+            const after = canonical(merged.state());
+            expect(after).toEqual(canonical(whole));
+            // And the change is the difference between before and after.
+            for (const change of changes) {
+              const of = (state: typeof after) =>
+                state.families.find(({ family }) => family === change.family)!;
+              const minus = (a: readonly string[], b: readonly string[]) => a.filter((x) => !b.includes(x));
+              const [was, is] = [of(before), of(after)];
+              expect([...change.addedAddresses].sort()).toEqual(minus(is.boundAddresses, was.boundAddresses));
+              expect([...change.removedAddresses].sort()).toEqual(
+                minus(was.boundAddresses, is.boundAddresses),
+              );
+              const entriesOf = (state: typeof was, name: string) =>
+                state.sets.find((set) => set.name === name)?.entries ?? [];
+              for (const name of new Set([...was.sets, ...is.sets].map((set) => set.name))) {
+                const [a, b] = [entriesOf(was, name), entriesOf(is, name)];
+                expect([...(change.addedEntries.get(name) ?? [])].sort()).toEqual(minus(b, a));
+                expect([...(change.removedEntries.get(name) ?? [])].sort()).toEqual(minus(a, b));
+              }
             }
           }
-        }
-      }),
-      { numRuns: 150 },
+        },
+      ),
+      { numRuns: 80 },
     );
   });
 

@@ -54,7 +54,7 @@ const update = (proxier: Proxier, items: readonly Fields[]): void => {
   for (const one of services) proxier.upsertService(one);
   for (const one of slices) proxier.upsertSlice(one);
 };
-const reals = async (url: typeof WEB): Promise<string[]> =>
+const reals = async (url: `${'tcp' | 'udp'}://${string}`): Promise<string[]> =>
   ((await kernel.ipvs.get(url, { realServers: true }))?.realServers ?? []).map(
     ({ address, weight }) => `${address}=${weight}`,
   );
@@ -463,5 +463,92 @@ describe('run()', () => {
       await advance(1500);
       expect(proxier.isHealthy).toBe(true);
     });
+  });
+});
+
+describe('stale UDP flows', () => {
+  const dns = (endpoints: readonly Fields[]): Fields[] => [
+    service('dns', { clusterIP: '10.96.0.53', ports: [{ name: 'dns', port: 53, protocol: 'UDP' }] }),
+    slice('dns', endpoints, {
+      metadata: { namespace: 'shop', name: 'dns', labels: { 'kubernetes.io/service-name': 'dns' } },
+      ports: [{ name: 'dns', port: 5353, protocol: 'UDP' }],
+    }),
+  ];
+  const flow = (client: number, destination: string, answers: string, answersPort = 5353): void =>
+    kernel.fake.conntrack.addFlow({
+      family: 'inet',
+      protocol: 'udp',
+      original: { source: '10.0.0.1', sourcePort: client, destination, destinationPort: 53 },
+      reply: { source: answers, sourcePort: answersPort, destination: '10.0.0.1', destinationPort: client },
+    });
+  const clients = async (): Promise<number[]> =>
+    (await kernel.conntrack.list()).map(({ original }) => original.sourcePort).sort();
+  const begin = async (options: Partial<ProxierOptions> = {}): Promise<Proxier> => {
+    const proxier = make(options);
+    const { services, slices } = objects(dns([endpoint('10.244.1.1'), endpoint('10.244.2.1')]));
+    proxier.replace(services, slices);
+    await proxier.sync();
+    flow(1, '10.96.0.53', '10.244.1.1');
+    flow(2, '10.96.0.53', '10.244.2.1');
+    flow(3, '10.96.0.99', '10.244.2.1'); // to somebody else's address
+    return proxier;
+  };
+
+  it('go when their endpoint does, and no others', async () => {
+    const proxier = await begin();
+    update(proxier, dns([endpoint('10.244.1.1')]));
+    expect(await proxier.sync()).toMatchObject({ kind: 'incremental', staleFlows: 1 });
+    expect(await clients()).toEqual([1, 3]);
+  });
+
+  it('stay with an endpoint that is not chosen any more but still answers', async () => {
+    const proxier = await begin();
+    update(proxier, [
+      ...dns([
+        endpoint('10.244.1.1'),
+        endpoint('10.244.2.1', 'node-b', { conditions: { ready: false, serving: true, terminating: true } }),
+      ]),
+    ]);
+    expect(await proxier.sync()).toMatchObject({ staleFlows: 0 });
+    expect(await reals('udp://10.96.0.53:53')).toEqual(['10.244.1.1=1']);
+    expect(await clients()).toEqual([1, 2, 3]);
+  });
+
+  it('go with their Service', async () => {
+    const proxier = await begin();
+    proxier.removeService({ namespace: 'shop', name: 'dns' });
+    expect(await proxier.sync()).toMatchObject({ staleFlows: 2 });
+    expect(await clients()).toEqual([3]);
+  });
+
+  it('that began before there was a virtual server go when it comes', async () => {
+    flow(4, '10.96.0.53', '10.96.0.53', 53);
+    await begin();
+    expect(await clients()).toEqual([1, 2, 3]);
+  });
+
+  it('are not looked for when nothing of UDP changed, nor when that is not wanted', async () => {
+    const proxier = await begin();
+    const dumps = (): number => kernel.conntrack.counters().dumps;
+    const before = dumps();
+    update(proxier, web(1));
+    await proxier.sync();
+    expect(dumps()).toBe(before);
+
+    const other = await begin({ conntrack: false });
+    update(other, dns([endpoint('10.244.1.1')]));
+    await other.sync();
+    expect(dumps()).toBe(before);
+  });
+
+  it('are a warning, and only one, where the kernel cannot list them', async () => {
+    kernel.fake.conntrack.supported = false;
+    const warning = vi.fn();
+    const proxier = await begin({ hooks: { warning } });
+    update(proxier, dns([endpoint('10.244.1.1')]));
+    expect((await proxier.sync()).error).toBeUndefined();
+    expect(warning.mock.calls.map(([text]) => text as string)).toEqual([
+      'stale UDP flows could not be removed',
+    ]);
   });
 });
