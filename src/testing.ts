@@ -45,13 +45,13 @@ export type {
 
 /** A fresh, empty kernel in memory. */
 export function fakeKernel(): FakeKernel {
-  const ipset = fakeIpsetChannel();
+  // iptables refuses rules about sets that do not exist, and ip_set to destroy sets that rules are about.
+  const ipset = fakeIpsetChannel({ usedByRules: (name) => fake.runner.usesSet(name) });
   const fake: FakeParts = {
     ipvs: fakeIpvsChannel(),
     ipset,
     route: fakeRouteChannel(),
     conntrack: fakeConntrackChannel(),
-    // iptables refuses rules about sets that do not exist.
     runner: fakeRunner({
       hasSet: (name) =>
         ipset

@@ -24,6 +24,15 @@ function givenOptions(options: CheckedOptions): CreateOptionName[] {
 }
 
 /**
+ * The lowest revision that carries an option. The hash's own parameters came with one revision, but the kernel looks at them only in sets
+ * of its newest one, and ignores them in others.
+ */
+function neededFor(name: CreateOptionName, spec: SetTypeSpec, kernel: Versions): number {
+  const revision = spec.revisionOf[name] ?? 0;
+  return name === 'bucketSize' || name === 'initialValue' ? Math.max(revision, kernel.max) : revision;
+}
+
+/**
  * The revision to create a set with.
  * @param kernel the revisions that it offers
  * @throws UnsupportedError when it lacks the one that was asked for, or that an option needs; ValidationError when the one that was
@@ -34,7 +43,7 @@ export function chooseRevision(request: CreateRequest, kernel: Versions, context
   let needed = 0;
   let needs: CreateOptionName | undefined;
   for (const name of givenOptions(options)) {
-    const revision = spec.revisionOf[name] ?? 0;
+    const revision = neededFor(name, spec, kernel);
     if (revision <= needed) continue;
     needed = revision;
     needs = name;

@@ -52,6 +52,9 @@ interface Verdict {
 const LISTED_HINT =
   'a listing that is under way holds the set too and ends by itself; `iptables-save | grep match-set` finds rules';
 
+const RECREATE_HINT =
+  'create a set with the option under another name, fill it, swap the two and destroy the old one';
+
 const GENERIC: Readonly<Record<number, Verdict>> = {
   4097: {
     error: InvalidArgumentError,
@@ -108,6 +111,7 @@ const GENERIC: Readonly<Record<number, Verdict>> = {
     error: InvalidArgumentError,
     code: 'IPSET_ERR_TIMEOUT',
     meaning: 'the set was created without timeout support',
+    hint: RECREATE_HINT,
   },
   4108: {
     error: BusyError,
@@ -129,17 +133,20 @@ const GENERIC: Readonly<Record<number, Verdict>> = {
     error: InvalidArgumentError,
     code: 'IPSET_ERR_COUNTER',
     meaning: 'the set was created without counters',
+    hint: RECREATE_HINT,
   },
   4112: {
     error: InvalidArgumentError,
     code: 'IPSET_ERR_COMMENT',
     meaning: 'the set was created without comments',
+    hint: RECREATE_HINT,
   },
   4113: { error: InvalidArgumentError, code: 'IPSET_ERR_INVALID_MARKMASK', meaning: 'the mark mask is zero' },
   4114: {
     error: InvalidArgumentError,
     code: 'IPSET_ERR_SKBINFO',
     meaning: 'the set was created without skbinfo',
+    hint: RECREATE_HINT,
   },
   4115: {
     error: InvalidArgumentError,
@@ -172,7 +179,7 @@ const BY_KIND: Readonly<Record<SetKind, Readonly<Record<number, Verdict>>>> = {
     4353: {
       error: InvalidArgumentError,
       code: 'IPSET_ERR_HASH_ELEM',
-      meaning: 'the all-zero address cannot be stored in a hash',
+      meaning: 'an address, mark or hardware address of all zeros cannot be stored in a hash of this type',
     },
     4354: {
       error: InvalidArgumentError,
@@ -231,7 +238,7 @@ const ERRNO: Readonly<Record<number, Omit<Verdict, 'code'>>> = {
   12: {
     error: NetlinkError,
     meaning: 'the kernel has not enough memory',
-    hint: 'a smaller hashSize needs less',
+    hint: 'a smaller hashSize or range needs less',
   },
   16: {
     error: BusyError,
@@ -273,6 +280,13 @@ function verdictOf(code: number, context: AnswerContext): Verdict {
   const { operation, type } = context;
   const kind: SetKind | undefined =
     type === undefined ? undefined : (findSetType(type)?.kind ?? kindOfName(type));
+  if (number === 4352 && type === 'hash:net,iface' && operation === 'ipset.add') {
+    return {
+      ...known(BY_KIND.hash[number]),
+      meaning:
+        'the set is full: it is at its maxelem, or holds 64 entries of this network, which is the most',
+    };
+  }
   if (number >= IpsetErr.typeSpecific && kind !== undefined) {
     const verdict = BY_KIND[kind][number];
     if (verdict !== undefined) return verdict;
@@ -303,6 +317,15 @@ function verdictOf(code: number, context: AnswerContext): Verdict {
   const errno = ERRNO[number];
   // hash:ip,mac answers a positive 1 for a bad address; every other positive number would be a broken reply.
   if (errno !== undefined && code < 0) return { ...errno, code: errnoName(code) };
+  if (code > 0 && type === 'hash:ip,mac') {
+    return {
+      error: InvalidArgumentError,
+      code: 'IPSET_ERR_PROTOCOL',
+      meaning:
+        'the kernel found the entry malformed for this set, or the set lacks an option that it carries',
+      hint: 'this set type answers with a bare 1: header shows family, timeout, counters, comment and skbinfo',
+    };
+  }
   if (code > 0) {
     return {
       error: ProtocolError,

@@ -1,167 +1,277 @@
 import { Buffer } from 'node:buffer';
 import { EntryParts, SetEntry } from '../native/records.js';
 import { familyOf } from '../net/address.js';
+import { WithFlags } from './command.js';
 import { IpsetErr } from './errors.js';
-import { EntryFlags, entryTable, layoutOf, type EntryLayout, type EntryTable } from './layout.js';
-import { hasIcmpType, hasPorts } from './protocols.js';
-import { SET_TYPES } from './set-types.js';
-import type { SetType } from './types.js';
+import {
+  FakeRequest,
+  extensionsOf,
+  isExpired,
+  listedRecord,
+  setNomatch,
+  type FakeElement,
+  type FakeSetParameters,
+} from './fake-element.js';
+import { parseKeys } from './fake-parse.js';
+import { LITTLE_ENDIAN } from './fake-records.js';
+import { TextHeap } from './heap.js';
+import { EntryFlags, entryTable, layoutOf, type EntryLayout } from './layout.js';
+import { clearHostBits } from './pack.js';
 import { entryText } from './unpack.js';
 
-/** Codes that more than one kind of set gives a meaning of its own. */
 const HASH_FULL = 4352;
-const HASH_ELEM = 4353;
-const INVALID_PROTO = 4354;
-const MISSING_PROTO = 4355;
-const BITMAP_RANGE = 4352;
-const EINVAL = 22;
+/** Elements of hash:net,iface with the same network (IPSET_MAX_NETS of ip_set_hash_netiface.c). */
+const MOST_OF_A_NETWORK = 64;
 
-/** What a fake set is made of. */
-export interface FakeSetParameters {
-  readonly type: SetType;
-  /** AF number, 0 for types without a family. */
-  readonly family: number;
-  readonly revision: number;
-  readonly hashSize: number;
-  readonly maxElem: number;
-  readonly range: readonly [number, number];
-}
-
-/** One stored element: its record, brought into the form that the kernel lists. */
-export interface FakeElement {
-  readonly record: Uint8Array;
-  readonly nomatch: boolean;
-}
-
-/** What the kernel makes of an element of a request: a key (the stored form is in the scratch record), or the code that refuses it. */
-type Parsed = { readonly key: string; readonly nomatch: boolean } | number;
-
-/**
- * A set in memory that answers as the kernel's does: the checks of net/netfilter/ipset/ip_set_hash_*.c and ip_set_bitmap_port.c in
- * their order. Codes are positive here; 0 is success.
- */
-export class FakeSet {
+/** The elements of a set in memory. Codes are positive here, 0 is success; −1 stands for the positive 1 that hash:ip,mac answers. */
+export interface FakeContents {
   readonly parameters: FakeSetParameters;
-  readonly elements: Map<string, FakeElement> = new Map<string, FakeElement>();
+  /** How many there are, without those that expired. */
+  readonly size: number;
+  add(record: Uint8Array, heap: Uint8Array, exist: boolean): number;
+  delete(record: Uint8Array, heap: Uint8Array, exist: boolean): number;
+  test(record: Uint8Array, heap: Uint8Array): number;
+  flush(): void;
+  /** As the kernel lists them; their texts go into the heap. */
+  list(heap: TextHeap): Uint8Array[];
+}
+
+/** The elements as canonical text, sorted unless they have an order. */
+export function textsOf(contents: FakeContents): string[] {
+  const layout = layoutOf(contents.parameters.type, familyOf(contents.parameters.family));
+  const heap = new TextHeap();
+  const texts = contents.list(heap).map((record) => entryText(entryTable(record, heap), 0, layout));
+  return layout.spec.kind === 'list' ? texts : texts.sort();
+}
+
+/** A hash or bitmap that answers as the kernel's does. */
+export class FakeSet implements FakeContents {
+  readonly parameters: FakeSetParameters;
+  readonly #elements = new Map<string, FakeElement>();
   readonly #layout: EntryLayout;
-  /** The element that is being looked at. */
-  readonly #scratch: EntryTable = entryTable(new Uint8Array(SetEntry.size));
+  readonly #timed: boolean;
 
   constructor(parameters: FakeSetParameters) {
     this.parameters = parameters;
     this.#layout = layoutOf(parameters.type, familyOf(parameters.family));
+    this.#timed = parameters.timeout !== undefined;
   }
 
-  add(request: Uint8Array, exist: boolean): number {
-    const parsed = this.#parse(request);
-    if (typeof parsed === 'number') return parsed;
-    const { key, nomatch } = parsed;
-    // Being there is found out before being full.
-    if (this.elements.has(key)) {
-      if (!exist) return IpsetErr.exist;
-    } else if (this.#isHash() && this.elements.size >= this.parameters.maxElem) {
-      return HASH_FULL;
+  get size(): number {
+    this.#collect();
+    return this.#elements.size;
+  }
+
+  add(record: Uint8Array, heap: Uint8Array, exist: boolean): number {
+    this.#collect();
+    const request = new FakeRequest(record, heap);
+    const keys = parseKeys(request, this.parameters, this.#layout);
+    if (typeof keys === 'number') return keys;
+    const name = this.#nameOf(request);
+    for (const key of keys.all()) {
+      const code = this.#addOne(request, key, name, exist);
+      if (code !== 0) return code;
     }
-    this.elements.set(key, { record: this.#scratch.bytes.slice(), nomatch });
     return 0;
   }
 
-  delete(request: Uint8Array, exist: boolean): number {
-    const parsed = this.#parse(request);
-    if (typeof parsed === 'number') return parsed;
-    return this.elements.delete(parsed.key) || exist ? 0 : IpsetErr.exist;
+  delete(record: Uint8Array, heap: Uint8Array, exist: boolean): number {
+    this.#collect();
+    const request = new FakeRequest(record, heap);
+    const keys = parseKeys(request, this.parameters, this.#layout);
+    if (typeof keys === 'number') return keys;
+    const name = this.#nameOf(request);
+    for (const key of keys.all()) {
+      const found = this.#find(key, name);
+      if (found !== undefined) this.#elements.delete(found);
+      else if (!exist) return IpsetErr.exist;
+    }
+    return 0;
   }
 
-  /** Every refusal of an element is EXIST here, as in ip_set_utest. */
-  test(request: Uint8Array): number {
-    const parsed = this.#parse(request);
-    if (parsed === IpsetErr.protocol) return parsed;
-    if (typeof parsed === 'number') return IpsetErr.exist;
-    const found = this.#match(this.#scratch.bytes);
+  /** Every refusal of an element is EXIST here, as in ip_set_utest, which takes a positive number for a match. */
+  test(record: Uint8Array, heap: Uint8Array): number {
+    this.#collect();
+    const request = new FakeRequest(record, heap);
+    const keys = parseKeys(request, this.parameters, this.#layout);
+    if (keys === IpsetErr.protocol) return keys;
+    if (typeof keys === 'number') return keys < 0 ? 0 : IpsetErr.exist;
+    const found = this.#match(keys.first, this.#nameOf(request));
     if (found === undefined) return IpsetErr.exist;
-    return found.nomatch && !parsed.nomatch ? IpsetErr.exist : 0;
+    // With the flag the question is whether an exception covers it.
+    const nomatch = this.#layout.spec.flags.includes('nomatch') && (request.flags & EntryFlags.nomatch) !== 0;
+    return found.nomatch === nomatch ? 0 : IpsetErr.exist;
   }
 
-  /** Elements as canonical text, sorted. */
-  texts(): string[] {
-    return [...this.elements.values()]
-      .map(({ record }) => entryText(entryTable(record), 0, this.#layout))
-      .sort();
+  flush(): void {
+    this.#elements.clear();
   }
 
-  #isHash(): boolean {
-    return SET_TYPES[this.parameters.type].kind === 'hash';
+  list(heap: TextHeap): Uint8Array[] {
+    this.#collect();
+    const part = EntryParts.entryIface;
+    const bitmap = this.#layout.spec.kind === 'bitmap';
+    const elements = [...this.#elements.values()];
+    if (bitmap) elements.sort((a, b) => Buffer.compare(orderOf(a.record), orderOf(b.record)));
+    return elements.map((element) => {
+      const name = this.#named ? { text: element.name, part } : undefined;
+      return listedRecord(element.record, name, element, this.parameters, heap);
+    });
   }
 
-  /** Checks and normalises, in the kernel's order: attributes, addresses, prefix, port, protocol, the all-zero address. */
-  #parse(request: Uint8Array): Parsed {
-    const { type, family, range } = this.parameters;
-    const { spec, mask, ipv6 } = this.#layout;
-    const table = this.#scratch;
-    const record = table.bytes;
-    record.set(request);
-    const parts = table.u32[SetEntry.parts >> 2] ?? 0;
-    const needed = mask & ~(EntryParts.entryCidr2 | EntryParts.entryProto);
-    if ((parts & needed) !== needed) return IpsetErr.protocol;
-    if (spec.families.length > 0 && record[SetEntry.family] !== family) return IpsetErr.protocol;
-
-    let nomatch = false;
-    if ((mask & EntryParts.entryCidr2) !== 0) {
-      const full = ipv6 ? 128 : 32;
-      if ((parts & EntryParts.entryCidr2) === 0) record[SetEntry.cidr2] = full;
-      const prefix = record[SetEntry.cidr2] ?? 0;
-      if (prefix === 0 || prefix > full) return IpsetErr.invalidCidr;
-      maskAddress(record, SetEntry.ip2, prefix, full / 8);
-      nomatch =
-        (parts & EntryParts.entryCadtFlags) !== 0 &&
-        ((table.u32[SetEntry.cadtFlags >> 2] ?? 0) & EntryFlags.nomatch) !== 0;
-    }
-    if (spec.parts.includes('protocolPort')) {
-      if ((parts & EntryParts.entryProto) === 0) return MISSING_PROTO;
-      const protocol = record[SetEntry.proto] ?? 0;
-      if (protocol === 0) return INVALID_PROTO;
-      if (!hasPorts(protocol) && !hasIcmpType(protocol, ipv6)) table.u16[SetEntry.port >> 1] = 0;
-    }
-    if (type === 'bitmap:port') {
-      const port = table.u16[SetEntry.port >> 1] ?? 0;
-      if (port < range[0] || port > range[1]) return BITMAP_RANGE;
-    }
-    const zero =
-      spec.parts.includes('ip') && record.subarray(SetEntry.ip, SetEntry.ip + 16).every((b) => b === 0);
-    if (zero && type === 'hash:ip') return HASH_ELEM;
-    if (zero && type === 'hash:ip,port') return EINVAL;
-    table.u32[SetEntry.parts >> 2] = mask | (nomatch ? EntryParts.entryCadtFlags : 0);
-    table.u32[SetEntry.cadtFlags >> 2] = nomatch ? EntryFlags.nomatch : 0;
-    return { key: keyOf(record), nomatch };
+  get #named(): boolean {
+    return this.#layout.spec.parts.includes('iface');
   }
 
-  /** The element that decides a test: for a host in a set of networks the longest network around it, else the same element. */
-  #match(record: Uint8Array): FakeElement | undefined {
-    const full = this.#layout.ipv6 ? 128 : 32;
-    if ((this.#layout.mask & EntryParts.entryCidr2) === 0 || record[SetEntry.cidr2] !== full) {
-      return this.elements.get(keyOf(record));
+  #nameOf(request: FakeRequest): string {
+    return this.#named ? request.name() : '';
+  }
+
+  /** Expired elements are not there for anybody. */
+  #collect(): void {
+    if (!this.#timed) return;
+    for (const [key, element] of this.#elements) if (isExpired(element)) this.#elements.delete(key);
+  }
+
+  #addOne(request: FakeRequest, record: Uint8Array, name: string, exist: boolean): number {
+    const id = this.#find(record, name);
+    const old = id === undefined ? undefined : this.#elements.get(id);
+    // Being there is found out before being full.
+    if (old !== undefined && id !== undefined) return this.#addAgain(request, record, id, old, exist);
+    if (this.#layout.spec.kind === 'hash') {
+      if (this.#elements.size >= this.parameters.maxElem && !this.#evict()) return HASH_FULL;
+      if (this.#named && this.#sameNetwork(record) >= MOST_OF_A_NETWORK) return HASH_FULL;
     }
-    for (let prefix = full; prefix > 0; prefix--) {
-      const wider = record.slice();
-      wider[SetEntry.cidr2] = prefix;
-      maskAddress(wider, SetEntry.ip2, prefix, full / 8);
-      const found = this.elements.get(keyOf(wider));
-      if (found !== undefined) return found;
+    const nomatch = isNomatch(record);
+    const element = { record, name, nomatch, ...extensionsOf(request, this.parameters) };
+    this.#elements.set(this.#keyOf(record, name), element);
+    return 0;
+  }
+
+  #addAgain(request: FakeRequest, record: Uint8Array, id: string, old: FakeElement, exist: boolean): number {
+    if (this.parameters.type === 'bitmap:ip,mac') {
+      // A hardware address fills one in that was left out; another one replaces it only when asked to.
+      const fills = hasMac(record) && !hasMac(old.record);
+      if (!exist && !fills) return IpsetErr.exist;
+      const kept = hasMac(record) ? record : old.record;
+      this.#elements.set(id, { ...old, record: kept, ...extensionsOf(request, this.parameters, old) });
+      return 0;
+    }
+    if (!exist) return IpsetErr.exist;
+    const nomatch = isNomatch(record);
+    const kept = old.record.slice();
+    setNomatch(kept, nomatch);
+    this.#elements.set(id, { ...old, record: kept, nomatch, ...extensionsOf(request, this.parameters, old) });
+    return 0;
+  }
+
+  /** With forceadd a full set gives an element away. The kernel takes one of the same bucket, if there is one. */
+  #evict(): boolean {
+    if ((this.parameters.cadtFlags & WithFlags.forceadd) === 0) return false;
+    const [first] = this.#elements.keys();
+    return first !== undefined && this.#elements.delete(first);
+  }
+
+  #sameNetwork(record: Uint8Array): number {
+    const net = netOf(record);
+    let count = 0;
+    for (const element of this.#elements.values()) if (netOf(element.record) === net) count++;
+    return count;
+  }
+
+  /** The key under which the element is stored that equals this one. */
+  #find(record: Uint8Array, name: string): string | undefined {
+    const key = this.#keyOf(record, name);
+    if (this.#elements.has(key)) return key;
+    if (!this.#named) return undefined;
+    // A stored wildcard equals every name that begins with it.
+    const net = netOf(record);
+    for (const [id, element] of this.#elements) {
+      if (netOf(element.record) === net && covers(element, record, name)) return id;
     }
     return undefined;
   }
-}
 
-function maskAddress(record: Uint8Array, at: number, prefix: number, length: number): void {
-  for (let i = 0; i < length; i++) {
-    const bits = Math.min(8, Math.max(0, prefix - 8 * i));
-    record[at + i] = (record[at + i] ?? 0) & (0xff00 >> bits);
+  #keyOf(record: Uint8Array, name: string): string {
+    const bytes = Buffer.from(record.buffer, record.byteOffset, SetEntry.size);
+    if (this.parameters.type === 'bitmap:ip,mac')
+      return bytes.toString('latin1', SetEntry.ip, SetEntry.ip + 4);
+    const addresses = bytes.toString('latin1', SetEntry.proto, SetEntry.ipTo);
+    const port = bytes.toString('latin1', SetEntry.port, SetEntry.port + 2);
+    const markAndMac = bytes.toString('latin1', SetEntry.mark, SetEntry.mac + 6);
+    return this.#named ? `${addresses}${String(isPhysdev(record))}${name}` : addresses + port + markAndMac;
+  }
+
+  /** The element that decides a test: for hosts in a set of networks the longest networks around them, else the same element. */
+  #match(record: Uint8Array, name: string): FakeElement | undefined {
+    const { full, spec } = this.#layout;
+    const first = spec.parts.includes('net');
+    const second = spec.parts.includes('net2');
+    const hosts = (!first || record[SetEntry.cidr] === full) && (!second || record[SetEntry.cidr2] === full);
+    if ((!first && !second) || !hosts) return this.#exact(record, name);
+    const lowest = spec.zeroPrefix ? 0 : 1;
+    for (let a = first ? full : lowest; a >= lowest; a--) {
+      for (let b = second ? full : lowest; b >= lowest; b--) {
+        const wider = record.slice();
+        if (first) widen(wider, SetEntry.ip, SetEntry.cidr, a, full);
+        if (second) widen(wider, SetEntry.ip2, SetEntry.cidr2, b, full);
+        const found = this.#exact(wider, name);
+        if (found !== undefined) return found;
+        // The first network that is there at all decides, whatever its interfaces.
+        if (this.#named && this.#sameNetwork(wider) > 0) return undefined;
+        if (!second) break;
+      }
+      if (!first) break;
+    }
+    return undefined;
+  }
+
+  #exact(record: Uint8Array, name: string): FakeElement | undefined {
+    const id = this.#find(record, name);
+    const found = id === undefined ? undefined : this.#elements.get(id);
+    if (found === undefined || this.parameters.type !== 'bitmap:ip,mac') return found;
+    if (!hasMac(record) || !hasMac(found.record)) return found;
+    return macOf(record) === macOf(found.record) ? found : undefined;
   }
 }
 
-/** The bytes that tell elements apart: protocol, prefix lengths, addresses (side by side) and port; not the nomatch flag. */
-function keyOf(record: Uint8Array): string {
-  const bytes = Buffer.from(record.buffer, record.byteOffset, SetEntry.size);
-  const port = bytes.toString('latin1', SetEntry.port, SetEntry.port + 2);
-  return bytes.toString('latin1', SetEntry.proto, SetEntry.ipTo) + port;
+function widen(record: Uint8Array, at: number, cidr: number, prefix: number, full: number): void {
+  record[cidr] = prefix;
+  clearHostBits(record, at, prefix, full);
+}
+
+function word(record: Uint8Array, offset: number): number {
+  return new DataView(record.buffer, record.byteOffset).getUint32(offset, LITTLE_ENDIAN);
+}
+
+function isNomatch(record: Uint8Array): boolean {
+  return (word(record, SetEntry.cadtFlags) & EntryFlags.nomatch) !== 0;
+}
+
+function isPhysdev(record: Uint8Array): boolean {
+  return (word(record, SetEntry.cadtFlags) & EntryFlags.physdev) !== 0;
+}
+
+function hasMac(record: Uint8Array): boolean {
+  return (word(record, SetEntry.parts) & EntryParts.entryMac) !== 0;
+}
+
+function macOf(record: Uint8Array): string {
+  return Buffer.from(record.subarray(SetEntry.mac, SetEntry.mac + 6)).toString('latin1');
+}
+
+function netOf(record: Uint8Array): string {
+  const cidr = String(record[SetEntry.cidr]);
+  return Buffer.from(record.subarray(SetEntry.ip, SetEntry.ip + 16)).toString('latin1') + cidr;
+}
+
+function covers(stored: FakeElement, record: Uint8Array, name: string): boolean {
+  const wildcard = (word(stored.record, SetEntry.cadtFlags) & EntryFlags.wildcard) !== 0;
+  return isPhysdev(stored.record) === isPhysdev(record) && wildcard && name.startsWith(stored.name);
+}
+
+/** Addresses and ports in ascending order. */
+function orderOf(record: Uint8Array): Uint8Array {
+  const port = new DataView(record.buffer, record.byteOffset).getUint16(SetEntry.port, LITTLE_ENDIAN);
+  return Uint8Array.from([...record.subarray(SetEntry.ip, SetEntry.ip + 4), port >> 8, port & 0xff]);
 }

@@ -15,7 +15,9 @@ import {
   LITTLE_ENDIAN,
   briefHeader,
   concat,
+  REVISIONS,
   makeReply,
+  nameOnly,
   protocolAnswer,
   readCommand,
   setHeader,
@@ -24,7 +26,11 @@ import {
   type FakeFailure,
   type Slot,
 } from './fake-records.js';
-import { FakeSet, type FakeSetParameters } from './fake-set.js';
+import { isSame, parametersOf } from './fake-create.js';
+import { FakeList } from './fake-list.js';
+import { FakeSet, textsOf } from './fake-set.js';
+import { unpackHeaders } from './header.js';
+import { TextHeap } from './heap.js';
 import { formatSave } from './save.js';
 import { SET_TYPES, isSetType, type EntryPart } from './set-types.js';
 import type { SetType } from './types.js';
@@ -34,27 +40,8 @@ const EEXIST = 17;
 const EPERM = 1;
 const EOPNOTSUPP = 95;
 const EINVAL = 22;
-const ENOMEM = 12;
 
-/** Highest revisions of the types in Linux 6.12. */
-const REVISIONS: Readonly<Record<SetType, number>> = {
-  'bitmap:ip': 3,
-  'bitmap:ip,mac': 3,
-  'bitmap:port': 3,
-  'hash:ip': 6,
-  'hash:ip,mac': 1,
-  'hash:ip,mark': 3,
-  'hash:ip,port': 7,
-  'hash:ip,port,ip': 6,
-  'hash:ip,port,net': 8,
-  'hash:mac': 1,
-  'hash:net': 7,
-  'hash:net,iface': 8,
-  'hash:net,net': 4,
-  'hash:net,port': 8,
-  'hash:net,port,net': 3,
-  'list:set': 3,
-};
+const NO_HEAP = new Uint8Array(0);
 
 /** What swap compares: sets with the same matching parts can take each other's place. */
 function featuresOf(type: SetType): string {
@@ -78,6 +65,12 @@ const FEATURE: Readonly<Record<EntryPart, string>> = {
   iface: 'iface',
   set: 'name',
 };
+
+/** Options of {@link fakeIpsetChannel}. */
+export interface FakeIpsetOptions {
+  /** Does a firewall rule refer to the set of this name? It counts as one reference. Default: none does. */
+  readonly usedByRules?: (name: string) => boolean;
+}
 
 /** An answer that the fake gives instead of doing what was asked. */
 export interface FakeIpsetFault {
@@ -114,8 +107,8 @@ export interface FakeIpsetChannel extends Channel {
  * ip_set in memory, at the level of the records that cross to C++: the same numbers in the same order of checks as the kernel's
  * (test/contract runs one suite on both). Everything above the seam runs unchanged on it.
  */
-export function fakeIpsetChannel(): FakeIpsetChannel {
-  return new FakeChannel();
+export function fakeIpsetChannel(options: FakeIpsetOptions = {}): FakeIpsetChannel {
+  return new FakeChannel(options.usedByRules ?? (() => false));
 }
 
 class FakeChannel implements FakeIpsetChannel {
@@ -133,9 +126,14 @@ class FakeChannel implements FakeIpsetChannel {
     dumps: 0,
     overruns: 0,
   };
+  readonly #usedByRules: (name: string) => boolean;
   #faults: { fault: FakeIpsetFault; left: number }[] = [];
   #nextIndex = 0;
   #closed = false;
+
+  constructor(usedByRules: (name: string) => boolean) {
+    this.#usedByRules = usedByRules;
+  }
 
   // --------------------------------------------------------------------------------------------------------- for tests
 
@@ -154,18 +152,21 @@ class FakeChannel implements FakeIpsetChannel {
   }
 
   #text(): string {
-    const slots = [...this.#slots.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    // Lists behind what they hold, as in the kernel's listings.
+    const last = ({ set }: Slot): number => (set.parameters.type === 'list:set' ? 1 : 0);
+    const slots = [...this.#slots.values()].sort((a, b) => last(a) - last(b) || (a.name < b.name ? -1 : 1));
     return formatSave(
-      slots.map(({ name, set }) => {
-        const { type, family, hashSize, maxElem, range } = set.parameters;
-        const word = familyOf(family);
-        const header =
-          type === 'bitmap:port'
-            ? { name, type, range }
-            : { name, type, ...(word && { family: word }), hashSize, maxElements: maxElem };
-        return { header, entries: set.texts() };
+      slots.flatMap((slot) => {
+        const [raw] = unpackHeaders(setHeader(slot, 0, { first: 0, count: 0 }));
+        return raw?.header === undefined ? [] : [{ header: raw.header, entries: textsOf(slot.set) }];
       }),
     );
+  }
+
+  /** Who refers to a set: what a test pretends, rules, and lists that have it for a member. */
+  #referencesTo(slot: Slot): number {
+    const lists = [...this.#slots.values()].filter(({ set }) => set instanceof FakeList && set.holds(slot));
+    return slot.references + lists.length + (this.#usedByRules(slot.name) ? 1 : 0);
   }
 
   // ----------------------------------------------------------------------------------------------------------- channel
@@ -243,15 +244,23 @@ class FakeChannel implements FakeIpsetChannel {
     const slots = command.name === '' ? [...this.#slots.values()] : [this.#slots.get(command.name)];
     const headers: Uint8Array[] = [];
     const entries: Uint8Array[] = [];
+    const heap = new TextHeap();
     for (const slot of slots) {
       if (slot === undefined) return makeReply({ error: -ENOENT });
-      const listed = command.listFlags === ListFlags.everything ? [...slot.set.elements.values()] : [];
-      headers.push(setHeader(slot, entries.length, listed.length));
-      for (const { record: entry } of listed) entries.push(entry);
+      if (command.listFlags === ListFlags.namesOnly) {
+        headers.push(nameOnly(slot));
+        continue;
+      }
+      const listed = command.listFlags === ListFlags.everything ? slot.set.list(heap) : [];
+      headers.push(
+        setHeader(slot, this.#referencesTo(slot), { first: entries.length, count: listed.length }),
+      );
+      entries.push(...listed);
     }
     const reply = makeReply({
       SetHeader: concat(headers, SetHeader.size),
       SetEntry: concat(entries, SetEntry.size),
+      heap: heap.bytes,
     });
     this.#counters.bytesReceived += reply.SetHeader?.length ?? 0;
     this.#counters.bytesReceived += reply.SetEntry?.length ?? 0;
@@ -268,7 +277,7 @@ class FakeChannel implements FakeIpsetChannel {
       const entry = request.records.subarray(index * SetEntry.size, (index + 1) * SetEntry.size);
       const fault = this.#fault(head.command, head.name, index);
       if (fault === 'overrun') lost ??= index;
-      const code = typeof fault === 'number' ? fault : -this.#entry(head, entry);
+      const code = typeof fault === 'number' ? fault : -this.#entry(head, entry, request.heap ?? NO_HEAP);
       if (code === 0) continue;
       // A plain errno without a line number is about the set or the caller: nothing behind it is tried.
       const wholeMessage = code === -ENOENT || code === -EPERM;
@@ -283,18 +292,18 @@ class FakeChannel implements FakeIpsetChannel {
   }
 
   /** 0 or a positive code. */
-  #entry(head: CommandRecord, entry: Uint8Array): number {
+  #entry(head: CommandRecord, entry: Uint8Array, heap: Uint8Array): number {
     if (!this.privileged) return EPERM;
     if (!this.#speaks(head.protocol) || head.name === '') return IpsetErr.protocol;
     const slot = this.#slots.get(head.name);
     if (slot === undefined) return ENOENT;
     switch (head.command) {
       case Cmd.add:
-        return slot.set.add(entry, head.exist);
+        return slot.set.add(entry, heap, head.exist);
       case Cmd.del:
-        return slot.set.delete(entry, head.exist);
+        return slot.set.delete(entry, heap, head.exist);
       case Cmd.test:
-        return slot.set.test(entry);
+        return slot.set.test(entry, heap);
       default:
         return IpsetErr.protocol;
     }
@@ -376,18 +385,14 @@ class FakeChannel implements FakeIpsetChannel {
     const wanted = SetOptions.setFamily | SetOptions.setRevision;
     if (name === '' || (options & wanted) !== wanted) return IpsetErr.protocol;
     if (!this.#offers(type, family) || revision > REVISIONS[type]) return IpsetErr.findType;
-    const parameters = this.#parameters(type, command);
+    const parameters = parametersOf(type, command);
     if (typeof parameters === 'number') return parameters;
     const there = this.#slots.get(name);
     if (there !== undefined) {
-      // Type and size are compared, the family is not.
-      const same =
-        there.set.parameters.type === type &&
-        there.set.parameters.maxElem === parameters.maxElem &&
-        there.set.parameters.range.join() === parameters.range.join();
-      return command.exist && same ? 0 : EEXIST;
+      return command.exist && isSame(there.set.parameters, parameters) ? 0 : EEXIST;
     }
-    this.#slots.set(name, { name, set: new FakeSet(parameters), references: 0, index: this.#nextIndex++ });
+    const set = type === 'list:set' ? new FakeList(parameters, this.#slots) : new FakeSet(parameters);
+    this.#slots.set(name, { name, set, references: 0, index: this.#nextIndex++ });
     return 0;
   }
 
@@ -398,31 +403,15 @@ class FakeChannel implements FakeIpsetChannel {
     return families.length === 0 || (word !== undefined && families.includes(word));
   }
 
-  #parameters(type: SetType, command: CommandRecord): FakeSetParameters | number {
-    const { options, family, revision } = command;
-    const has = (bit: number): boolean => (options & bit) !== 0;
-    if (type === 'bitmap:port') {
-      if (!has(SetOptions.setPort) || !has(SetOptions.setPortTo)) return IpsetErr.protocol;
-      const range = [Math.min(command.port, command.portTo), Math.max(command.port, command.portTo)] as const;
-      return { type, family: 0, revision, hashSize: 0, maxElem: 0, range };
-    }
-    const wantedSize = Math.max(64, has(SetOptions.setHashSize) ? command.hashSize : 1024);
-    // The kernel cannot allocate a table of more than INT_MAX bytes.
-    if (wantedSize > 0x0400_0000) return ENOMEM;
-    const hashSize = 2 ** Math.ceil(Math.log2(wantedSize));
-    const maxElem = has(SetOptions.setMaxElem) ? command.maxElem : 65_536;
-    return { type, family, revision, hashSize, maxElem, range: [0, 0] };
-  }
-
   #destroy({ name, exist }: CommandRecord): number {
     if (name === '') {
-      if ([...this.#slots.values()].some(({ references }) => references > 0)) return IpsetErr.busy;
+      if ([...this.#slots.values()].some((slot) => this.#referencesTo(slot) > 0)) return IpsetErr.busy;
       this.#slots.clear();
       return 0;
     }
     const slot = this.#slots.get(name);
     if (slot === undefined) return exist ? 0 : ENOENT;
-    if (slot.references > 0) return IpsetErr.busy;
+    if (this.#referencesTo(slot) > 0) return IpsetErr.busy;
     this.#slots.delete(name);
     return 0;
   }
@@ -431,7 +420,7 @@ class FakeChannel implements FakeIpsetChannel {
     const slots = name === '' ? [...this.#slots.values()] : [this.#slots.get(name)];
     for (const slot of slots) {
       if (slot === undefined) return ENOENT;
-      slot.set.elements.clear();
+      slot.set.flush();
     }
     return 0;
   }
@@ -440,7 +429,7 @@ class FakeChannel implements FakeIpsetChannel {
     if (from === '' || to === '') return IpsetErr.protocol;
     const slot = this.#slots.get(from);
     if (slot === undefined) return ENOENT;
-    if (slot.references > 0) return IpsetErr.referenced;
+    if (this.#referencesTo(slot) > 0) return IpsetErr.referenced;
     if (this.#slots.has(to)) return IpsetErr.existSetname2;
     this.#slots.delete(from);
     slot.name = to;
