@@ -43,6 +43,8 @@ export type {
   FakeSysctl,
 };
 
+export { type FakeNft, fakeNft } from './rules/nft/fake.js';
+
 /** A fresh, empty kernel in memory. */
 export function fakeKernel(): FakeKernel {
   // iptables refuses rules about sets that do not exist, and ip_set to destroy sets that rules are about.
