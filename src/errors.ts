@@ -69,6 +69,26 @@ export class ValidationError extends IpvsError {
   }
 }
 
+/** A line of a restore was refused; those before it were run. The cause says by whom and why. */
+export class RestoreError extends IpvsError {
+  /** That of the cause: `ERR_INVALID_INPUT`, `IPSET_ERR_EXIST`, `ENOENT` … */
+  readonly code: string;
+  /** From 1 on. */
+  readonly line: number;
+  /** A ValidationError when the line makes no sense, a NetlinkError when the kernel refused. */
+  override readonly cause: ValidationError | NetlinkError;
+
+  constructor(line: number, cause: ValidationError | NetlinkError) {
+    // A faulty value names its line already.
+    super(cause instanceof ValidationError ? cause.message : `line ${String(line)}: ${cause.message}`, {
+      cause,
+    });
+    this.line = line;
+    this.cause = cause;
+    this.code = cause.code;
+  }
+}
+
 /** What the kernel's extended acknowledgement said, where it said anything. */
 export interface ExtendedAck {
   /** Human-readable text from the kernel. */

@@ -7,11 +7,17 @@ export type { Features, Kernel, KernelOptions, ModuleState, NetnsRef, Tool } fro
 export { IPVS_SYSCTLS } from './sysctl/ipvs.js';
 export { formatSave, type SaveOptions } from './ipvs/save.js';
 export { parseSave, type ParseSaveOptions } from './ipvs/text/parse-save.js';
+export { formatIpsetSave, type IpsetSaveOptions } from './ipset/dump.js';
+export { restoreIpset, type IpsetRestoreOptions, type IpsetRestoreResult } from './ipset/restore.js';
+export type { TextInput } from './ipset/tool/stream.js';
+export type { ToolNames } from './ipset/tool/names.js';
 export type { NameSource } from './ipvs/text/endpoint.js';
 export type { DisplayNames } from './ipvs/text/spelling.js';
 export { type AdmOptions, runAdm } from './cli/adm/run.js';
 export type { AdmIo, AdmOutput } from './cli/adm/io.js';
 export type { NameService } from './cli/adm/names.js';
+export { type IpsetRunOptions, runIpset } from './cli/ipset/run.js';
+export type { IpsetNameService } from './cli/ipset/names.js';
 export type { PortNames } from './cli/adm/services.js';
 export * from './errors.js';
 export type { Family } from './net/address.js';

@@ -1,4 +1,5 @@
 import type { Kernel, KernelOptions } from '../kernel/types.js';
+import type { AdmIo } from './adm/io.js';
 
 /** How the command talks to the world; tests put their own in. */
 export interface CliIo {
@@ -8,6 +9,8 @@ export interface CliIo {
   err(text: string): void;
   /** All of standard input. */
   readStdin(): Promise<string>;
+  /** The same as streams, for commands that print or read very much; without them the whole text is held. */
+  readonly streams?: AdmIo;
   /** Ends what is under way: an interrupted `apply` reports what it did. */
   readonly signal?: AbortSignal;
 }

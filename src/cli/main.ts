@@ -17,6 +17,14 @@ process.exitCode = await runCli(
     out: (part) => void process.stdout.write(part),
     err: (part) => void process.stderr.write(part),
     readStdin: () => text(process.stdin),
+    // Standard input is opened by whoever reads it.
+    streams: {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      get stdin() {
+        return process.stdin;
+      },
+    },
     signal: interrupted.signal,
   },
   {

@@ -6,6 +6,7 @@ import { explainCommand } from './commands/explain.js';
 import { listCommand } from './commands/list.js';
 import { planCommand } from './commands/plan.js';
 import { renderCommand } from './commands/render.js';
+import { ipsetCommand } from './ipset/command.js';
 import { type CliContext, type CliDependencies, type CliIo, ExitError } from './io.js';
 import { plainSwitches } from './options.js';
 import { errorText } from './report-error.js';
@@ -31,6 +32,7 @@ function build(context: CliContext): Command {
   cleanupCommand(program, context);
   explainCommand(program, context);
   admCommand(program, context);
+  ipsetCommand(program, context);
   return program;
 }
 

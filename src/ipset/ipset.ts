@@ -1,4 +1,5 @@
 import { SetTypeMismatchError, UnsupportedError, ValidationError, isAlreadyExists, show } from '../errors.js';
+import { contents } from './contents.js';
 import type { CallOptions, Channel, ChannelCounters } from '../netlink/types.js';
 import { Cmd, packCommand, type CommandFields } from './command.js';
 import { IpsetErr, ipsetError, mismatchError, type AnswerContext } from './errors.js';
@@ -28,6 +29,8 @@ import type {
   ReplaceSetResult,
   RevisionOption,
   SetHeader,
+  ContentsOptions,
+  SetContents,
   SetSnapshot,
   SetType,
 } from './types.js';
@@ -230,6 +233,10 @@ class IpsetClient implements Ipset {
       if (one !== undefined) out.push(...(await snapshots(known(one.headers), one.table, options)));
     }
     return out;
+  }
+
+  contents(options?: CallOptions & ContentsOptions): Promise<SetContents[]> {
+    return contents(this.#session, options);
   }
 
   async destroy(name: string, options: CallOptions & { readonly ifExists?: boolean } = {}): Promise<boolean> {

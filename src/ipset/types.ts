@@ -390,6 +390,23 @@ export interface SetSnapshot {
   readonly entries: readonly string[];
 }
 
+/** Which sets {@link Ipset.contents} is about. */
+export interface ContentsOptions {
+  /** Only this one. Default: all. */
+  readonly name?: string;
+  /** Leave the entries with the kernel. Default false. */
+  readonly headersOnly?: boolean;
+}
+
+/** A set with its entries in the order of the kernel. */
+export interface SetContents {
+  readonly header: SetHeader;
+  /** Entries that came; a set that is being changed may have said another number in its header. */
+  readonly length: number;
+  /** Entry `index` as text with its options, as `ipset save` prints it. Made when asked for. */
+  readonly text: (index: number) => string;
+}
+
 /** The sets of one network namespace. */
 export interface Ipset {
   /** Versions of the kernel's ipset protocol. */
@@ -442,6 +459,12 @@ export interface Ipset {
   list(options?: CallOptions & { readonly prefix?: string }): Promise<IPSet[]>;
   /** Sets with their entries, in one listing. */
   snapshot(options?: CallOptions & { readonly prefix?: string }): Promise<SetSnapshot[]>;
+  /**
+   * Sets with their entries in one listing, in the order of the kernel (a `list:set` after its members): what `ipset save` shows.
+   * Unlike {@link snapshot}, nothing is sorted, and no text is made that is not asked for.
+   * @throws NotFoundError when there is no set of the name
+   */
+  contents(options?: CallOptions & ContentsOptions): Promise<SetContents[]>;
   /** @throws BusyError, NotFoundError. False only with `ifExists`. */
   destroy(name: string, options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
   /** All sets of the namespace, or none of them. @throws BusyError when a rule refers to one. */

@@ -3,7 +3,8 @@ import type { Protocol } from '../../net/protocol.js';
 
 /** Names of ports. */
 export interface PortNames {
-  port(name: string, protocol: Protocol): number | undefined;
+  /** @param protocol as /etc/services has it: `tcp`, `udp`, `sctp` … */
+  port(name: string, protocol: string): number | undefined;
   name(port: number, protocol: Protocol): string | undefined;
 }
 
