@@ -1,7 +1,9 @@
 // Mutated messages through every decoder, the same ones on every run. The sanitizer build is what
 // makes it bite; the libFuzzer target (decoders_fuzzer.cc) goes further where clang is at hand.
 #include <linux/ip_vs.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <random>
@@ -32,6 +34,19 @@ Buffer encodedRecord(seam::Shape shape, const Record& record) {
 /// As if the kernel listed what the request adds.
 Buffer asListing(Buffer bytes) {
   bytes[4] = IPSET_CMD_LIST;
+  return bytes;
+}
+
+/// A deletion of a flow as the kernel lists one: its tuple once more, for the other direction.
+Buffer asFlow(Buffer bytes) {
+  constexpr size_t kTuple = sizeof(nlmsghdr) + 4;
+  const auto length = nl::load<uint16_t>(bytes.data() + kTuple);
+  Buffer reply(bytes.begin() + kTuple, bytes.begin() + kTuple + length);
+  reply[2] = CTA_TUPLE_REPLY;
+  bytes.insert(bytes.end(), reply.begin(), reply.end());
+  const auto size = static_cast<uint32_t>(bytes.size());
+  std::memcpy(bytes.data(), &size, sizeof size);
+  bytes[4] = IPCTNL_MSG_CT_NEW;
   return bytes;
 }
 
@@ -86,7 +101,7 @@ std::vector<Buffer> seeds() {
   flow.destinationPort = 53;
   flow.zone = 7;
   flow.id = 0x12345678;
-  all.push_back(encodedRecord(seam::Shape::kConntrackOp, flow));
+  all.push_back(asFlow(encodedRecord(seam::Shape::kConntrackOp, flow)));
   return all;
 }
 
@@ -110,7 +125,7 @@ TEST_CASE("decoders survive mutated messages") {
   const std::vector<Buffer> from = seeds();
   std::mt19937 random(20);
   for (int i = 0; i < 200000; ++i) decodeAll(mutated(from, random));
-  CHECK_EQUAL(from.size(), 8U);
+  CHECK_EQUAL(from.size(), 9U);
 }
 
 TEST_CASE("decoders survive every shorter form of a message") {
@@ -136,11 +151,11 @@ TEST_CASE("the seeds say something to the decoders") {
       seam::decodeDatagrams(subsystem, seed, reply);
       records += reply.ipvsServices.count() + reply.ipvsDests.count() + reply.ipvsDaemons.count() +
                  reply.ipvsConfigs.count() + reply.setHeaders.count() + reply.setEntries.count() +
-                 reply.links.count() + reply.linkAddresses.count();
+                 reply.links.count() + reply.linkAddresses.count() + reply.flows.count();
     }
   }
   // One for each but the listing of elements, which has a header and four.
-  CHECK(records >= 12);
+  CHECK(records >= 13);
 }
 
 }  // namespace
