@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { diffRules, isEmptyDiff, noRules } from '../../../src/rules/diff.js';
 import { fakeRunner } from '../../../src/rules/fake.js';
 import { restoreText } from '../../../src/rules/iptables/writer.js';
+import { KUBE_CHAINS } from '../../../src/rules/kube/names.js';
 import { createRules } from '../../../src/rules/rules.js';
 import type { Chain, Jump, RuleSet } from '../../../src/rules/types.js';
 import { family, OUR_CHAINS, ruleSetOf } from './arbitrary.js';
+import { profileOf } from './nft-arbitrary.js';
 
 const chain = (name: string, ...marks: number[]): Chain => ({
   table: 'nat',
@@ -23,6 +25,25 @@ const jump = (from: string, to: string, comment?: string): Jump => ({
 const set = (chains: Chain[], jumps: Jump[] = []): RuleSet => ({ family: 'inet', chains, jumps });
 
 describe('difference of rules', () => {
+  it('leads from any configuration of either profile to any other', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        family.chain((of) => fc.tuple(profileOf(of), profileOf(of))),
+        async (states) => {
+          const rules = createRules(fakeRunner());
+          for (const { rules: wanted } of states) {
+            await rules.apply(diffRules(wanted, await rules.read(wanted.family, KUBE_CHAINS)));
+            const actual = await rules.read(wanted.family, KUBE_CHAINS);
+            expect(isEmptyDiff(diffRules(wanted, actual))).toBe(true);
+            expect(actual.chains).toHaveLength(wanted.chains.length);
+            expect(actual.jumps).toHaveLength(wanted.jumps.length);
+          }
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
   it('is empty for equal rules, and carrying it out leads from any rules to any others', async () => {
     await fc.assert(
       fc.asyncProperty(
