@@ -1,45 +1,21 @@
-import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { diffRules, isEmptyDiff, noRules } from '../../src/rules/diff.js';
 import { restoreText, saveText } from '../../src/rules/iptables/writer.js';
 import { classicRules } from '../../src/rules/kube/classic.js';
 import { currentRules } from '../../src/rules/kube/current.js';
-import { KUBE_CHAINS, KUBE_SETS, kubeSetName, type KubeSetName } from '../../src/rules/kube/names.js';
+import { KUBE_CHAINS } from '../../src/rules/kube/names.js';
 import { createRules, iptablesVersion } from '../../src/rules/rules.js';
 import { createRunner, type Runner } from '../../src/rules/runner.js';
-import type { Family } from '../../src/net/address.js';
-import type { IptablesBackend, Rules, RuleSet } from '../../src/rules/types.js';
+import type { Rules, RuleSet } from '../../src/rules/types.js';
 import { describeKernel } from '../support/backends.js';
+import { createSets, plain, tool, unusable } from '../support/iptables.js';
 import { makeNetns, type TestNetns } from '../support/netns.js';
 import { missing } from '../support/needs.js';
 import { rejection } from '../support/rejection.js';
 import { ruleOf } from '../unit/rules/arbitrary.js';
 import { profileOf } from '../unit/rules/nft-arbitrary.js';
-import { CLASSIC_CASES, COMBINED_CASES, CURRENT_CASES, CURRENT_IPVS_CASES } from '../unit/rules/cases.js';
-
-const tool = (family: Family, backend: IptablesBackend): string =>
-  `${family === 'inet' ? 'iptables' : 'ip6tables'}-${backend}`;
-
-/** Why this machine cannot use a back end: each match and target of the rules is tried once, in a namespace of its own. */
-function unusable(backend: IptablesBackend): string | undefined {
-  const pieces = [
-    '-m comment --comment probe -j ACCEPT',
-    '-m mark --mark 0x1/0x1 -j ACCEPT',
-    '-m physdev ! --physdev-is-in -j ACCEPT',
-    '-m addrtype --dst-type LOCAL -j ACCEPT',
-    '-j MARK --set-xmark 0x1/0x1',
-  ];
-  for (const piece of pieces) {
-    const { status, stderr, error } = spawnSync(
-      'unshare',
-      ['--net', `${tool('inet', backend)}-restore`, '--noflush'],
-      { input: `*nat\n:PROBE - [0:0]\n-A PROBE ${piece}\nCOMMIT\n`, encoding: 'utf8' },
-    );
-    if (status !== 0) return `${backend}: "${piece}" is refused: ${error?.message ?? stderr.trim()}`;
-  }
-  return undefined;
-}
+import { CLASSIC_CASES, COMBINED_CASES, CURRENT_CASES } from '../unit/rules/cases.js';
 
 interface Case {
   readonly name: string;
@@ -49,29 +25,6 @@ const CASES: readonly Case[] = [
   ...[...CLASSIC_CASES, ...COMBINED_CASES].map(({ name, input }) => ({ name, wanted: classicRules(input) })),
   ...CURRENT_CASES.map(({ name, input }) => ({ name, wanted: currentRules(input) })),
 ];
-/** These need xt_ipvs. */
-const IPVS_CASES: readonly Case[] = CURRENT_IPVS_CASES.map(({ name, input }) => ({
-  name,
-  wanted: currentRules(input),
-}));
-
-/** iptables-save without remarks and with counters at zero. */
-const plain = (text: string): string =>
-  text
-    .split('\n')
-    .filter((line) => !line.startsWith('#'))
-    .join('\n')
-    .replaceAll(/\[\d+:\d+\]/g, '[0:0]');
-
-async function createSets(netns: TestNetns): Promise<void> {
-  const create = (['inet', 'inet6'] as const).flatMap((family) =>
-    (Object.keys(KUBE_SETS) as KubeSetName[]).map((name) => {
-      const { type } = KUBE_SETS[name];
-      return `create ${kubeSetName(name, family)} ${type} ${type === 'bitmap:port' ? 'range 0-65535' : `family ${family}`}`;
-    }),
-  );
-  await netns.run(['ipset', 'restore'], { stdin: `${create.join('\n')}\n` });
-}
 
 describeKernel(['rules', 'ipset'], 'rules in the kernel', () => {
   let netns: TestNetns;
@@ -97,7 +50,7 @@ describeKernel(['rules', 'ipset'], 'rules in the kernel', () => {
       expect(await iptablesVersion(runner, 'inet', { backend })).toMatchObject({ backend });
     });
 
-    it.each([...CASES, ...(missing(['ipvs']) === undefined ? IPVS_CASES : [])])(
+    it.each(CASES)(
       'prints $name as written in the golden file, and reads it back as what was wanted',
       async ({ name, wanted }) => {
         await install(wanted);
@@ -109,8 +62,6 @@ describeKernel(['rules', 'ipset'], 'rules in the kernel', () => {
         expect(actual.chains).toHaveLength(wanted.chains.length);
       },
     );
-    if (missing(['ipvs']) !== undefined)
-      it.skip(`rules with the match ipvs; skipped: ${missing(['ipvs']) ?? ''}`, () => undefined);
 
     it('changes from every case to every other and to nothing, touching nobody else', async () => {
       const save = async (): Promise<string> => plain(await rules().save('inet'));
