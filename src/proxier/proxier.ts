@@ -248,8 +248,12 @@ export class Proxier {
   #dueIn(now: number): number {
     if (!this.#primed) return Infinity;
     const { syncPeriod, minSyncPeriod } = this.#settings;
-    const full = Math.min(this.#retryAt, this.#lastFull + syncPeriod);
-    const changes = this.#store.dirty > 0 ? this.#lastStart + minSyncPeriod : Infinity;
+    const failing = this.#failures > 0;
+    const full = failing ? this.#retryAt : this.#lastFull + syncPeriod;
+    // Without anything known of the kernel, changes wait for the retry that they would be.
+    const stuck = failing && this.#ledger === undefined;
+    const changes = this.#store.dirty > 0 && !stuck ? this.#lastStart + minSyncPeriod : Infinity;
+    if (stuck) return full - now;
     return Math.min(full, changes, this.#nextDrain) - now;
   }
 
@@ -294,10 +298,7 @@ export class Proxier {
     } catch (err) {
       error = err instanceof Error ? err : new Error(String(err));
     }
-    this.#nextDrain =
-      this.#drain.servers.length === 0
-        ? Infinity
-        : Math.min(started + this.#settings.drainInterval, this.#drain.nextDeadline ?? Infinity);
+    this.#nextDrain = this.#nextDrainAfter(started);
 
     const servers = work?.servers ?? [];
     const examined: Examined = {
@@ -317,6 +318,14 @@ export class Proxier {
     };
     this.#conclude(report);
     return report;
+  }
+
+  /** When draining real servers are looked at next: a deadline that has passed already is no reason to hurry again. */
+  #nextDrainAfter(started: number): number {
+    const deadline = this.#drain.nextDeadline;
+    if (deadline === undefined) return Infinity;
+    const regular = started + this.#settings.drainInterval;
+    return deadline > started ? Math.min(regular, deadline) : regular;
   }
 
   /** The state of all Services, of the node as it is now. */

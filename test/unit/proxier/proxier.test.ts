@@ -450,6 +450,38 @@ describe('run()', () => {
     expect(seen).toEqual(['full 0', 'full 1000', 'full 3000', 'full 7000']);
   });
 
+  it('does not hurry when nothing can be known: neither the node, nor the kernel', async () => {
+    let known = false;
+    const node = () => (known ? NODE : Promise.reject(new Error('no such node')));
+    const seen = await running({ syncPeriod: 5000, retryDelay: 1000, node }, async (proxier, advance) => {
+      const { services, slices } = many(1);
+      proxier.replace(services, slices);
+      await advance(1500);
+      update(proxier, web(1, ['10.244.9.9']));
+      expect(proxier.status).toMatchObject({ state: 'degraded', error: { message: 'no such node' } });
+      known = true;
+      await advance(2000);
+      expect(await reals(WEB)).toEqual(['10.244.9.9=1']);
+    });
+    expect(seen).toEqual(['full 0', 'full 1000', 'full 3000']);
+  });
+
+  it('does not hurry either when what drained too long cannot be removed', async () => {
+    const options = { drainInterval: 200, drainTimeout: 300, syncPeriod: 100_000, retryDelay: 100_000 };
+    const seen = await running(options, async (proxier, advance) => {
+      const { services, slices } = many(1);
+      proxier.replace(services, slices);
+      await advance(50);
+      kernel.fake.ipvs.setConnections(WEB, '10.244.2.1:8080', { activeConnections: 1 });
+      update(proxier, web(1, ['10.244.1.1']));
+      await advance(100);
+      const deleteDestination = 7; // IPVS_CMD_DEL_DEST
+      kernel.fake.ipvs.faults = ({ command }) => (command === deleteDestination ? -5 : undefined);
+      await advance(550);
+    });
+    expect(seen).toEqual(['full 0', 'incremental 50', 'incremental 250', 'incremental 350']);
+  });
+
   it('is unhealthy when a change has waited for twice syncPeriod', async () => {
     await running({ syncPeriod: 1000 }, async (proxier, advance) => {
       kernel.fake.runner.fault = () => new Error('no');
