@@ -177,6 +177,18 @@ describeOn(['rules'], 'rules', (open) => {
       else {
         expect(await rejection(tried)).toMatchObject({ code: 'ERR_COMMAND_FAILED' });
         expect(features.ipvsMatch.reason).toMatch(/ipvs/);
+        expect(await rejection(rules.check(diffRules(probe, noRules(family))))).toMatchObject({
+          committed: [],
+          hint: 'the kernel module is missing: modprobe xt_ipvs',
+        });
+        const both: RuleSet = {
+          ...probe,
+          chains: [{ table: 'nat', name: 'T-MARK', rules: [] }, ...probe.chains],
+        };
+        expect(await rejection(rules.apply(diffRules(both, noRules(family))))).toMatchObject({
+          committed: [],
+        });
+        expect(await rules.read(family, CHAINS)).toEqual(noRules(family));
       }
     }
   });

@@ -117,6 +117,11 @@ describe('rules through the tools', () => {
       backend: 'nft',
       ipvsMatch: { available: false, reason: warning.replace('Warning: ', '') },
     });
+    // Loaded in earnest, the rule would make the kernel refuse its table.
+    expect(await rejection(rules.check(diffRules(wanted, noRules('inet'))))).toMatchObject({
+      hint: 'the kernel module is missing: modprobe xt_ipvs',
+      committed: [],
+    });
     runner.fault = undefined;
     expect((await rules.features('inet6')).ipvsMatch).toEqual({ available: true });
     expect(runner.dump()).toBe('');
