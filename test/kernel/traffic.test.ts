@@ -12,6 +12,7 @@ import {
 } from '../../src/proxy/index.js';
 import { describeKernel } from '../support/backends.js';
 import { programSample, type SampleConfig, sampleScope } from '../support/program-sample.js';
+import { run } from '../support/netns.js';
 import { addressesOf, makeSampleCluster, NODE, NODE_ADDRESSES } from '../support/sample-cluster.js';
 import type { Topology } from '../support/topology.js';
 
@@ -220,11 +221,11 @@ describeKernel(['ipvs', 'ipset', 'rules', 'dummy'], 'real packets through a prog
   describe('the current profile', () => {
     beforeAll(() => program({ profile: 'current' }));
 
-    it('refuses ports of a cluster IP that no Service has, where the node itself would answer otherwise', async () => {
-      // Nothing listens there, which without the filter ends in a refusal by TCP. What the filter sends is an ICMP message, which
-      // a client reports alike; explain, which is asked along with it, names the rule.
+    it('refuses ports of a cluster IP that no Service has, by its filter and not for want of a listener', async () => {
       const { by, errors } = await ask('toolbox', 'http://10.96.0.10:81/', REFUSED);
       expect({ by, errors }).toEqual({ by: {}, errors: ['ECONNREFUSED'] });
+      const { stdout } = await run(topology.netns(NODE).path, ['iptables', '-vxnL', 'KUBE-IPVS-FILTER']);
+      expect(Number(/^\s*(\d+)\s+\d+\s+REJECT/m.exec(stdout)?.[1])).toBeGreaterThan(0);
     });
   });
 
