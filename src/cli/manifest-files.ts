@@ -25,10 +25,15 @@ class LeftOutError extends ValidationError {
   }
 }
 
-/** With `--strict`: everything that is given has to be programmed, but what by its nature has nothing to program. */
-export function refuseSkipped({ families }: KubeState): void {
+/**
+ * Say what is not programmed although somebody expects it to be: everything but what by its nature has nothing to program.
+ * @throws ValidationError with `strict`, when there is anything.
+ */
+export function reportSkipped({ families }: KubeState, strict: boolean, io: CliIo): void {
   const skipped = families.flatMap((family) => family.skipped).filter(({ intended }) => !intended);
-  if (skipped.length > 0) throw new LeftOutError(skipped);
+  if (skipped.length > 0 && strict) throw new LeftOutError(skipped);
+  for (const { object, path, reason } of skipped)
+    io.err(`ipvs: note: ${object}: ${path === '' ? '' : `${path}: `}${reason}\n`);
 }
 
 /** Files of a directory that can be manifests, by name; directories below are not entered. */

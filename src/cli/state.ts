@@ -3,7 +3,7 @@ import type { Kernel } from '../kernel/types.js';
 import { desired, type KubeState, type NodeFacts, type ProxyConfig } from '../proxy/index.js';
 import { configFromFlags } from './config-flags.js';
 import type { CliContext } from './io.js';
-import { loadManifests, refuseSkipped } from './manifest-files.js';
+import { loadManifests, reportSkipped } from './manifest-files.js';
 import { nodeFromFlags } from './node-flags.js';
 import type { StateFlags } from './options.js';
 
@@ -43,6 +43,6 @@ export async function stateFromFlags(
       node.podCIDRs,
     );
   const state = desired(manifests.services, manifests.slices, node, config);
-  if (flags.strict === true) refuseSkipped(state);
+  reportSkipped(state, flags.strict === true, context.io);
   return { config, node, state };
 }

@@ -9,7 +9,7 @@ const FORMATS = ['table', 'json', 'ipvsadm'] as const;
 
 interface ListFlags extends KernelFlags {
   readonly format: (typeof FORMATS)[number];
-  readonly family?: 'ipv4' | 'ipv6';
+  readonly family?: 'ipv4' | 'ipv6' | 'dual';
   readonly json?: boolean;
 }
 
@@ -21,11 +21,11 @@ export function listCommand(program: Command, context: CliContext): void {
       .description('List the virtual servers of the namespace with their real servers, whoever made them.'),
   )
     .addOption(new Option('--format <format>', 'how to print').choices(FORMATS).default('table'))
-    .addOption(new Option('--family <family>', 'only this address family').choices(['ipv4', 'ipv6']))
+    .addOption(new Option('--family <family>', 'only this address family').choices(['ipv4', 'ipv6', 'dual']))
     .option('--json', 'the same as --format json')
     .action(async (flags: ListFlags) => {
       await withKernel(flags, context, async (kernel) => {
-        const family = flags.family === undefined ? undefined : flags.family === 'ipv4' ? 'inet' : 'inet6';
+        const family = flags.family === 'ipv4' ? 'inet' : flags.family === 'ipv6' ? 'inet6' : undefined;
         const servers = (await kernel.ipvs.list({ realServers: true })).filter(
           (server) => family === undefined || server.family === family,
         );
