@@ -60,6 +60,7 @@ export class FamilyBuilder {
   readonly #sets: SetCollector;
   /** By URL. */
   readonly #servers = new Map<string, TakenServer>();
+  readonly #realServerLists = new WeakMap<readonly PortEndpoint[], readonly RealServerSpec[]>();
   readonly #bound = new Set<string>();
   readonly #refusedFromNode: LoadBalancerPort[] = [];
   readonly #skipped: Skipped[] = [];
@@ -268,15 +269,25 @@ export class FamilyBuilder {
       this.#skip(service, path, `${url} is taken by ${taken.owner}`);
       return false;
     }
-    const realServers = sortEndpoints(endpoints).map((endpoint): RealServerSpec => ({
-      address: endpoint.address,
-      port: endpoint.port,
-      weight: endpoint.weight,
-      forwarding: service.tuning?.forwarding ?? 'masq',
-    }));
+    const realServers = this.#realServers(service, endpoints);
     const owner = `Service ${objectName(service)}`;
     this.#servers.set(url, { spec: { url, ...this.#attributes(service), realServers }, owner, port });
     return true;
+  }
+
+  /** The same list for every virtual server that has the same endpoints. */
+  #realServers(service: Service, endpoints: readonly PortEndpoint[]): readonly RealServerSpec[] {
+    const known = this.#realServerLists.get(endpoints);
+    if (known !== undefined) return known;
+    const forwarding = service.tuning?.forwarding ?? 'masq';
+    const list = sortEndpoints(endpoints).map(({ address, port, weight }): RealServerSpec => ({
+      address,
+      port,
+      weight,
+      forwarding,
+    }));
+    this.#realServerLists.set(endpoints, list);
+    return list;
   }
 
   #attributes({ affinitySeconds, tuning = {} }: Service): VirtualServerAttributes {
@@ -309,8 +320,18 @@ export class FamilyBuilder {
 
 /** In the order in which real servers are listed: by address, then port, as numbers. */
 function sortEndpoints(endpoints: readonly PortEndpoint[]): readonly PortEndpoint[] {
-  return sortedBy(
-    endpoints,
-    ({ address, port }) => `${addressKey(address)} ${String(port).padStart(5, '0')}`,
-  );
+  if (endpoints.length < 2) return endpoints;
+  return endpoints
+    .map((endpoint) => ({ endpoint, bytes: parseAddress(endpoint.address, 'address').bytes }))
+    .sort((a, b) => compareBytes(a.bytes, b.bytes) || a.endpoint.port - b.endpoint.port)
+    .map(({ endpoint }) => endpoint);
+}
+
+/** Of addresses of the same family. */
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < a.length; i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
