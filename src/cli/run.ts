@@ -13,6 +13,8 @@ import { errorText } from './report-error.js';
 import { version } from './version.js';
 
 const USAGE = 2;
+/** Commands that are followed by words of another tool. */
+const OTHER_TOOLS = ['adm', 'ipset'] as const;
 
 function build(context: CliContext): Command {
   const { io } = context;
@@ -54,8 +56,7 @@ export async function runCli(
     return USAGE;
   }
   try {
-    // What follows `adm` is in the words of another tool.
-    const words = argv[0] === 'adm' ? argv : plainSwitches(argv);
+    const words = OTHER_TOOLS.some((name) => name === argv[0]) ? argv : plainSwitches(argv);
     await program.parseAsync(words, { from: 'user' });
     return 0;
   } catch (err) {

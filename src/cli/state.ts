@@ -1,6 +1,6 @@
 import { ValidationError } from '../errors.js';
 import type { Kernel } from '../kernel/types.js';
-import { desired, type KubeState, type NodeFacts, type ProxyConfig } from '../proxy/index.js';
+import { desired, type KubeState, type NodeFacts, type Problem, type ProxyConfig } from '../proxy/index.js';
 import { configFromFlags } from './config-flags.js';
 import type { CliContext } from './io.js';
 import { loadManifests, reportSkipped } from './manifest-files.js';
@@ -12,6 +12,8 @@ export interface StateAndConfig {
   readonly config: ProxyConfig;
   readonly node: NodeFacts;
   readonly state: KubeState;
+  /** Objects that are left out because something is wrong with them. */
+  readonly problems: readonly Problem[];
 }
 
 /** What the current profile can use of this machine. */
@@ -44,5 +46,5 @@ export async function stateFromFlags(
     );
   const state = desired(manifests.services, manifests.slices, node, config);
   reportSkipped(state, flags.strict === true, context.io);
-  return { config, node, state };
+  return { config, node, state, problems: manifests.problems };
 }

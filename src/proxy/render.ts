@@ -7,6 +7,7 @@ import { formatRule } from '../rules/iptables/rule.js';
 import type { TableName } from '../rules/types.js';
 import type { KubeFamilyState, KubeState } from './desired.js';
 import type { Skipped } from './skip.js';
+import { sortedBy } from './sorted.js';
 
 /** A real server in rendered JSON. */
 export interface RenderedRealServer {
@@ -89,7 +90,11 @@ function renderServer(spec: VirtualServerSpec): RenderedVirtualServer {
   };
 }
 
-function renderFamily(state: KubeFamilyState, sysctls: KubeState['sysctls']): RenderedFamily {
+function renderFamily(
+  state: KubeFamilyState,
+  sysctls: KubeState['sysctls'],
+  refused: readonly RenderedSkip[],
+): RenderedFamily {
   const { family, rules } = state;
   const chains = (table: TableName): RenderedChains =>
     Object.fromEntries(
@@ -117,11 +122,16 @@ function renderFamily(state: KubeFamilyState, sysctls: KubeState['sysctls']): Re
     boundAddresses: state.boundAddresses,
     sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
     healthCheckNodePorts: state.healthCheckNodePorts,
-    skipped: state.skipped.map(({ object, path, reason }) => ({ object, path, reason })),
+    skipped: [...state.skipped, ...refused].map(({ object, path, reason }) => ({ object, path, reason })),
   };
 }
 
-/** Desired state as plain JSON in the kernel's own terms, for other programs and for comparison by eye. Pure. */
-export function renderState(state: KubeState): RenderedState {
-  return { families: state.families.map((family) => renderFamily(family, state.sysctls)) };
+/**
+ * Desired state as plain JSON in the kernel's own terms, for other programs and for comparison by eye. Pure.
+ *
+ * @param refused Objects that could not even be read (`Manifests.problems`); they count as skipped in every family.
+ */
+export function renderState(state: KubeState, refused: readonly RenderedSkip[] = []): RenderedState {
+  const ordered = sortedBy(refused, ({ object, path, reason }) => `${object}\0${path}\0${reason}`);
+  return { families: state.families.map((family) => renderFamily(family, state.sysctls, ordered)) };
 }

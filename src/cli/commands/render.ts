@@ -19,10 +19,10 @@ export function renderCommand(program: Command, context: CliContext): void {
       .description('Print what the manifests ask for; no kernel is touched.')
       .addOption(new Option('--format <format>', 'what to print').choices(FORMATS).default('json')),
   ).action(async (flags: RenderFlags) => {
-    const { state } = await stateFromFlags(flags, context);
+    const { state, problems } = await stateFromFlags(flags, context);
     switch (flags.format) {
       case 'json':
-        context.io.out(`${JSON.stringify(renderState(state), undefined, 2)}\n`);
+        context.io.out(`${JSON.stringify(renderState(state, problems), undefined, 2)}\n`);
         break;
       case 'iptables-restore':
         context.io.out(restoreTextOf(state));

@@ -264,6 +264,27 @@ describe('--profile current', () => {
   });
 });
 
+describe('a bad object', () => {
+  const good =
+    'apiVersion: v1\nkind: Service\nmetadata: { name: good }\nspec: { clusterIP: 10.96.0.9, ports: [{ port: 80 }] }\n';
+  const bad =
+    'apiVersion: v1\nkind: Service\nmetadata: { name: bad, namespace: shop }\nspec: { clusterIP: 10.96.0.8, ports: [{ port: 99999 }] }\n';
+
+  it('is in `skipped` of every family, with its field and the reason, and hurts no other', async () => {
+    const { code, out, err } = await ipvs('render', '-f', await file(`${bad}---\n${good}`, 'm.yaml'));
+    const { families } = JSON.parse(out) as RenderedState;
+    expect(code).toBe(0);
+    expect(err).toContain('m.yaml:4: Service shop/bad: spec.ports[0].port: expected');
+    expect(families[0]?.virtualServers.map(({ address }) => address)).toEqual(['10.96.0.9']);
+    for (const { skipped } of families)
+      expect(skipped).toContainEqual({
+        object: 'Service shop/bad',
+        path: 'spec.ports[0].port',
+        reason: 'expected an integer from 1 to 65535, received 99999',
+      });
+  });
+});
+
 describe('a kind that does not exist', () => {
   const wrong = (kind: string, version = 'v1'): string =>
     `apiVersion: ${version}\nkind: ${kind}\nmetadata: { name: web }\nspec: { clusterIP: 10.96.0.9, ports: [{ port: 80 }] }\n`;
