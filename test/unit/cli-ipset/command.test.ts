@@ -68,7 +68,15 @@ describe('ipvs ipset', () => {
         name: 'a',
         type: 'hash:ip,port,net',
         revision: number,
-        header: { family: 'inet', hashsize: 1024, maxelem: 65_536, ...header, numentries: 1 },
+        header: {
+          family: 'inet',
+          hashsize: 1024,
+          maxelem: 65_536,
+          bucketsize: number,
+          initval: expect.any(String) as unknown,
+          ...header,
+          numentries: 1,
+        },
         members: [{ elem: '10.0.0.1,tcp:80,10.0.0.0/8', nomatch: true }],
       },
       {
