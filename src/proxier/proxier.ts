@@ -15,6 +15,7 @@ import { DrainPolicy } from './drain.js';
 import { HealthServers } from './health.js';
 import { Ledger } from './ledger.js';
 import { type FamilyChange, MergedState } from './merged.js';
+import { Totals } from './metrics.js';
 import { changedUdpServers, removeStaleFlows, servingUdp } from './stale-udp.js';
 import { type ObjectRef, ObjectStore } from './store.js';
 import type { Examined, ProxierHooks, ProxierOptions, ProxierStatus, SyncReport } from './types.js';
@@ -99,6 +100,7 @@ export class Proxier {
   readonly #config: ProxyConfig;
   readonly #drain: DrainPolicy;
   readonly #wakeup = new Wakeup();
+  readonly #totals = new Totals();
   readonly #health: HealthServers | undefined;
   /** Stale flows are looked for. */
   #tracksFlows: boolean;
@@ -191,6 +193,11 @@ export class Proxier {
     return (
       this.#pendingSince === undefined || Date.now() - this.#pendingSince < 2 * this.#settings.syncPeriod
     );
+  }
+
+  /** How it is doing and what it has done, in the text format of Prometheus: `ipvs_proxier_syncs_total` and so on. */
+  metrics(): string {
+    return this.#totals.text(this.status);
   }
 
   /**
@@ -460,6 +467,7 @@ export class Proxier {
       // What came while this sync ran waits for the next one.
       this.#pendingSince = this.#store.dirty > 0 ? report.started : undefined;
     }
+    this.#totals.note(report);
     hooks.synced?.(report);
     if (failures === 0 && this.#failures === 1) hooks.degraded?.(this.status);
     if (failures > 0 && this.#failures === 0) hooks.recovered?.(this.status);

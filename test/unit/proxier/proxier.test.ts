@@ -221,6 +221,24 @@ describe('a proxier', () => {
     expect((await kernel.link.addresses('kube-ipvs0')).map(({ address }) => address)).toEqual(['192.0.2.1']);
   });
 
+  it('counts what it does', async () => {
+    const proxier = await started(2);
+    update(proxier, web(1, ['10.244.9.9']));
+    await proxier.sync();
+    const lines = proxier.metrics().split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        '# TYPE ipvs_proxier_syncs_total counter',
+        'ipvs_proxier_syncs_total{kind="full",result="success"} 1',
+        'ipvs_proxier_syncs_total{kind="incremental",result="success"} 1',
+        'ipvs_proxier_services 2',
+        'ipvs_proxier_degraded 0',
+      ]),
+    );
+    for (const line of lines)
+      expect(line).toMatch(/^(# TYPE \w+ (counter|gauge)|\w+(\{[^}]*\})? [\d.e+]+|)$/);
+  });
+
   it('refuses times that make no sense', () => {
     expect(() => make({ syncPeriod: 0 })).toThrow('syncPeriod');
     expect(() => make({ minSyncPeriod: 40_000 })).toThrow('minSyncPeriod');
