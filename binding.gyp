@@ -24,6 +24,7 @@
             'native/ipvs/encode.cc',
             'native/ipvs/family.cc',
             'native/ipvs/message.cc',
+            'native/ipvs/quick_dests.cc',
             'native/ipvs/requests.cc',
             'native/nl/dump.cc',
             'native/nl/endpoint.cc',

@@ -8,6 +8,7 @@
 #include "ipvs/encode.h"
 #include "ipvs/key_index.h"
 #include "ipvs/message.h"
+#include "ipvs/quick_dests.h"
 #include "ipvs/requests.h"
 
 namespace ipvs {
@@ -200,14 +201,17 @@ int Family::dumpServices(const seam::IpvsOp& op, seam::Reply& reply) noexcept {
     outcome = endpoint_.dump(Endpoint::DumpSize::kLarge, {request.data(), request.size()}, second);
   }
   if (outcome.error != 0 || !withDests) return outcome.error;
-  return dumpDestsOfAll(reply);
+  return dumpDestsOfAll(op.quick != 0, reply);
 }
 
-int Family::dumpDestsOfAll(seam::Reply& reply) noexcept {
+int Family::dumpDestsOfAll(bool quick, seam::Reply& reply) noexcept {
   nl::Bytes request;
   DestSink sink(reply);
+  QuickDests options;
+  const bool fast = quick && options.open(endpoint_);
   for (uint32_t i = 0; i < reply.ipvsServices.count(); ++i) {
     const seam::IpvsService& service = reply.ipvsServices[i];
+    if (fast && options.read(service, i, reply.ipvsDests)) continue;
     request.clear();
     nl::MessageWriter writer(request);
     encodeGetDest(service, id_, writer);

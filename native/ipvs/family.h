@@ -32,7 +32,7 @@ class Family {
   int dumpServices(const seam::IpvsOp& op, seam::Reply& reply) noexcept;
   int dumpDests(std::span<uint8_t> request, uint32_t service, uint16_t serviceFamily,
                 seam::Reply& reply) noexcept;
-  int dumpDestsOfAll(seam::Reply& reply) noexcept;
+  int dumpDestsOfAll(bool quick, seam::Reply& reply) noexcept;
 
   nl::Endpoint& endpoint_;
   uint16_t id_ = 0;

@@ -55,6 +55,12 @@ class Endpoint {
   [[nodiscard]] DumpOutcome dump(DumpSize size, std::span<uint8_t> request,
                                  DumpSink& sink) noexcept;
 
+  /// Run `work` in the namespace of the sockets, as Netns::run.
+  template <class Work>
+  [[nodiscard]] int inside(Work& work) const noexcept {
+    return netns_.run(work);
+  }
+
   /// As Socket::resolveFamily.
   [[nodiscard]] int resolveFamily(const char* name) noexcept;
 

@@ -45,6 +45,7 @@ constexpr std::array kIpvsOp{
     Field{"daemonPort", offsetof(IpvsOp, daemonPort)},
     Field{"daemonTtl", offsetof(IpvsOp, daemonTtl)},
     Field{"daemonParts", offsetof(IpvsOp, daemonParts)},
+    Field{"quick", offsetof(IpvsOp, quick)},
 };
 
 constexpr std::array kIpvsStats{

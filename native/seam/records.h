@@ -76,7 +76,9 @@ struct IpvsOp {
   uint16_t daemonPort;
   uint8_t daemonTtl;
   uint8_t daemonParts;
-  uint16_t pad2;
+  uint8_t quick;  ///< dump of services with their destinations: 1: these without counters and
+                  ///< tunnels, from the fastest interface that has them
+  uint8_t pad2;
 };
 static_assert(sizeof(IpvsOp) == 192);
 

@@ -1,11 +1,18 @@
 import { isValidation, ValidationError } from '../errors.js';
-import type { DestinationPatch, DestinationSettings } from './destination-settings.js';
+import {
+  applyDestinationPatch,
+  DEFAULT_DESTINATION,
+  type DestinationPatch,
+  type DestinationSettings,
+  isCompleteDestinationPatch,
+} from './destination-settings.js';
 import { type DestinationId, parseRealServer, parseVirtualServer, type ServiceId } from './identity.js';
 import { checkKeys, isObject } from './objects.js';
 import type { Pace } from './pace.js';
 import {
   applyServicePatch,
   defaultService,
+  isCompleteServicePatch,
   parseServicePatch,
   type ServicePatch,
   type ServiceSettings,
@@ -92,8 +99,14 @@ function parseOperation(operation: IpvsOperation, services: Map<unknown, Service
         settings: applyServicePatch(base, patch, service.family, 'attributes'),
       };
     }
-    case 'set':
-      return { op: 'set', service, patch: parseServicePatch(operation.attributes, service, 'attributes') };
+    case 'set': {
+      const patch = parseServicePatch(operation.attributes, service, 'attributes');
+      // Where nothing of what the kernel has matters, what contradicts itself is found now.
+      if (isCompleteServicePatch(patch)) {
+        applyServicePatch(defaultService(service.family), patch, service.family, 'attributes');
+      }
+      return { op: 'set', service, patch };
+    }
     case 'remove':
       return { op: 'remove', service };
     case 'addReal': {
@@ -102,6 +115,10 @@ function parseOperation(operation: IpvsOperation, services: Map<unknown, Service
     }
     case 'setReal': {
       const { id, patch } = parseRealServerSpec(operation.realServer, service, 'realServer');
+      if (isCompleteDestinationPatch(patch)) {
+        const families = { service: service.family, destination: id.family };
+        applyDestinationPatch(DEFAULT_DESTINATION, patch, families, 'realServer');
+      }
       return { op: 'setReal', service, destination: id, patch };
     }
     case 'removeReal':

@@ -61,6 +61,8 @@ export type KernelRequest =
   | { readonly command: 'getDest'; readonly service: ServiceId }
   /** Dump: all services. */
   | { readonly command: 'listServices'; readonly withDestinations: boolean }
+  /** Dump: all services with their destinations, these without counters and tunnels. */
+  | { readonly command: 'listLoads' }
   | { readonly command: 'setConfig'; readonly timeouts: IpvsTimeouts }
   | { readonly command: 'zero'; readonly service?: ServiceId }
   | { readonly command: 'newDaemon'; readonly daemon: DaemonSettings }
@@ -101,7 +103,9 @@ export class RequestWriter {
     this.#at += IpvsOp.size;
     this.#u32(
       at + IpvsOp.command,
-      IpvsCommand[request.command === 'listServices' ? 'getService' : request.command],
+      IpvsCommand[
+        request.command === 'listServices' || request.command === 'listLoads' ? 'getService' : request.command
+      ],
     );
     let parts = 0;
     const service = 'service' in request ? request.service : undefined;
@@ -129,6 +133,10 @@ export class RequestWriter {
         break;
       case 'listServices':
         if (request.withDestinations) parts |= IpvsParts.withDestinations;
+        break;
+      case 'listLoads':
+        parts |= IpvsParts.withDestinations;
+        this.#bytes[at + IpvsOp.quick] = 1;
         break;
       case 'setConfig':
         parts |= IpvsParts.config;

@@ -68,7 +68,7 @@ function tunnelAt(value: unknown, path: string): NonNullable<DestinationPatch['t
     throw new ValidationError(at(path, 'port'), 'no port: only gue has one', port);
   }
   const tunnelPort = tunnelType === GUE ? integerIn(port, 1, 65535, at(path, 'port')) : 0;
-  const checksum = given['checksum'] ?? 'none';
+  const checksum = given['checksum'] === undefined ? 'none' : given['checksum'];
   // ipip carries no checksum, and remote checksum offload is an option of the GUE header.
   const allowed = TUNNEL_CHECKSUMS.slice(0, tunnelType === GUE ? 3 : tunnelType === 0 ? 1 : 2);
   const tunnelFlags = allowed.findIndex((word) => word === checksum);

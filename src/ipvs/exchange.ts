@@ -105,6 +105,15 @@ export class Exchange {
     };
   }
 
+  /** All services, and their destinations without counters and tunnels. */
+  async listLoads(options: CallOptions): Promise<{ readonly services: Table; readonly destinations: Table }> {
+    const reply = await this.#dump({ command: 'listLoads' }, 'list', {}, options);
+    return {
+      services: tableOf(reply.IpvsService, IpvsService.size),
+      destinations: tableOf(reply.IpvsDest, IpvsDest.size),
+    };
+  }
+
   /**
    * Destinations of one service, as offsets into the table, sorted (or in the kernel's order), each once. None for a service that does not exist: the kernel
    * does not tell the difference in a dump.

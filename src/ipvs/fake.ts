@@ -335,7 +335,9 @@ class FakeChannel implements FakeIpvsChannel {
     // One dump for the services, one for the destinations of each.
     const dumps = withDestinations ? 1 + this.#table.services().length : 1;
     this.#counters.dumps += dumps - 1;
-    return this.#count(dumps, dumps, record.byteLength, this.#listing(withDestinations));
+    const listing = this.#listing(withDestinations);
+    if (record[IpvsOp.quick] === 1) forgetDetails(listing.IpvsDest);
+    return this.#count(dumps, dumps, record.byteLength, listing);
   }
 
   #listing(withDestinations: boolean): Reply {
@@ -404,6 +406,13 @@ function packDestinations(
     writeDestination(bytes, view, i * IpvsDest.size, destination, service);
   }
   return bytes;
+}
+
+/** What the socket options of IPVS do not tell. */
+function forgetDetails(destinations: Uint8Array = new Uint8Array(0)): void {
+  for (let at = 0; at < destinations.byteLength; at += IpvsDest.size) {
+    destinations.fill(0, at + IpvsDest.tunnelPort, at + IpvsDest.size);
+  }
 }
 
 function failureRecord(index: number, errno: number): Uint8Array {

@@ -31,6 +31,7 @@ import {
   type ServiceId,
 } from './identity.js';
 import { listServers } from './listing.js';
+import { readLoads } from './loads.js';
 import { Lock } from './lock.js';
 import { checkOptions, optionsAt } from './objects.js';
 import { Pace } from './pace.js';
@@ -52,11 +53,13 @@ import type {
   IpvsOperation,
   IpvsTimeouts,
   ListOptions,
+  LoadOptions,
   ReadOptions,
   RealServer,
   RealServerAttributes,
   RealServerRef,
   RealServerSpec,
+  ServerLoads,
   SyncDaemons,
   SyncOptions,
   SyncResult,
@@ -267,6 +270,10 @@ class KernelIpvs implements Ipvs {
     return options.bigint === true
       ? listServers(this.#exchange, this.#bigints, options, matches)
       : listServers(this.#exchange, this.#numbers, options, matches);
+  }
+
+  async loads(options: LoadOptions = {}): Promise<ServerLoads> {
+    return readLoads(this.#exchange, options);
   }
 
   connections(options: ConnectionOptions = {}): AsyncIterable<Connection> {

@@ -99,7 +99,7 @@ function persistenceAt(
 
 function schedulerFlagsAt(value: unknown, path: string): Required<SchedulerFlags> {
   const given = optionsAt(value, ['fallback', 'port', 'raw'], path);
-  const raw = given['raw'] ?? 0;
+  const raw = given['raw'] === undefined ? 0 : given['raw'];
   if (typeof raw !== 'number' || (raw & SCHEDULER_BITS) !== raw) {
     throw new ValidationError(at(path, 'raw'), 'any of the bits 0x8, 0x10, 0x20', raw);
   }

@@ -44,7 +44,12 @@ export function assembleKernel(parts: KernelParts): Kernel {
     return opening;
   };
 
-  const ipvs = createIpvs(channel('ipvs'), parts.connections);
+  const connections: ConnectionSource = async function* (options) {
+    if (closed) throw new ClosedError(`kernel ${parts.netns}`);
+    yield* parts.connections(options);
+  };
+
+  const ipvs = createIpvs(channel('ipvs'), connections);
   const ipset = createIpset(channel('ipset'));
   const link = createLink(channel('route'));
   const conntrack = createConntrack(channel('conntrack'));

@@ -77,6 +77,8 @@ export const IpvsOp = {
   daemonPort: 186,
   daemonTtl: 188,
   daemonParts: 189,
+  /** dump of services with their destinations: 1: these without counters and tunnels, from the fastest interface that has them */
+  quick: 190,
 } as const;
 
 /** Counters and rates, as in IPVS_SVC_ATTR_STATS64 / IPVS_DEST_ATTR_STATS64 (or the 32-bit nest where that is all there is). */

@@ -1,10 +1,8 @@
-import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NativeHandle, NativeReply } from '../../src/native/addon.js';
 import { loadAddon } from '../../src/native/load.js';
 import { IpvsConfig, IpvsDaemon, IpvsDest, IpvsParts as P, IpvsService } from '../../src/native/records.js';
+import { loadIpvs, unloadIpvs } from '../support/ipvs-module.js';
 import { missing } from '../support/needs.js';
 import { makeNetns, type TestNetns } from '../support/netns.js';
 import { bytes } from './support/golden.js';
@@ -28,22 +26,6 @@ if (reason !== undefined) console.warn(`skipped: IPVS over the seam: ${reason}`)
 const EEXIST = -17;
 const ENOENT = -2;
 const ESRCH = -3;
-
-/**
- * Unload ip_vs with the modules that stand on it (schedulers, xt_ipvs). Namespaces of earlier tests let go of theirs a while after
- * they are removed, so it is tried for some time. Answers why it could not be done.
- */
-async function unloadIpvs(): Promise<string | undefined> {
-  let refused = '';
-  for (let attempt = 0; attempt < 40; attempt++) {
-    const holders = readdirSync('/sys/module/ip_vs/holders');
-    const unload = spawnSync('rmmod', [...holders, 'ip_vs'], { encoding: 'utf8' });
-    if (unload.status === 0) return undefined;
-    refused = unload.stderr.trim();
-    await delay(250);
-  }
-  return refused;
-}
 
 const service = (i: number, more: Fields = {}): Fields => ({
   command: Ipvs.NEW_SERVICE,
@@ -277,7 +259,7 @@ describe.skipIf(reason !== undefined)('IPVS over the seam', () => {
       console.warn(`skipped: reloading ip_vs: ${refused}`);
       context.skip();
     }
-    spawnSync('modprobe', ['ip_vs']);
+    loadIpvs();
     const reply = await run(service(1), service(2), dest(1, 1));
     expect(failures(reply)).toEqual([]);
     expect(rows((await dump(everything)).IpvsDest, IpvsDest)).toHaveLength(1);

@@ -40,6 +40,7 @@ const BAD_SERVICE: readonly (readonly [attributes: unknown, path: string, url?: 
   [{ schedulerFlags: { raw: 0x40 } }, 'schedulerFlags.raw'],
   [{ schedulerFlags: { raw: 8.5 } }, 'schedulerFlags.raw'],
   [{ schedulerFlags: { raw: NaN } }, 'schedulerFlags.raw'],
+  [{ schedulerFlags: { raw: null } }, 'schedulerFlags.raw'],
   [{ persistence: true }, 'persistence'],
   [{ persistence: 300 }, 'persistence'],
   [{ persistence: null }, 'persistence'],
