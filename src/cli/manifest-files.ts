@@ -15,14 +15,24 @@ const MANIFEST = /\.(?:ya?ml|json)$/;
 
 /** Objects that are good and that nothing is programmed for, as an error: what `--strict` makes of them. */
 class LeftOutError extends ValidationError {
-  constructor(
-    objects: readonly { readonly object: string; readonly path?: string; readonly reason: string }[],
-  ) {
+  constructor(objects: readonly LeftOut[]) {
     super(objects[0]?.object ?? 'manifests', 'objects that can be programmed', objects.length);
-    this.message = objects
-      .map(({ object, path = '', reason }) => `${object}: ${path === '' ? '' : `${path}: `}${reason}`)
-      .join('\n');
+    this.message = linesOf(objects).join('\n');
   }
+}
+
+interface LeftOut {
+  readonly object: string;
+  readonly path?: string;
+  readonly reason: string;
+}
+
+/** One line each; what two families say alike is said once. */
+function linesOf(objects: readonly LeftOut[]): string[] {
+  const lines = objects.map(
+    ({ object, path = '', reason }) => `${object}: ${path === '' ? '' : `${path}: `}${reason}`,
+  );
+  return [...new Set(lines)];
 }
 
 /**
@@ -32,8 +42,7 @@ class LeftOutError extends ValidationError {
 export function reportSkipped({ families }: KubeState, strict: boolean, io: CliIo): void {
   const skipped = families.flatMap((family) => family.skipped).filter(({ intended }) => !intended);
   if (skipped.length > 0 && strict) throw new LeftOutError(skipped);
-  for (const { object, path, reason } of skipped)
-    io.err(`ipvs: note: ${object}: ${path === '' ? '' : `${path}: `}${reason}\n`);
+  for (const line of linesOf(skipped)) io.err(`ipvs: note: ${line}\n`);
 }
 
 /** Files of a directory that can be manifests, by name; directories below are not entered. */

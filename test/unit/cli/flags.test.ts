@@ -264,6 +264,18 @@ describe('--profile current', () => {
   });
 });
 
+describe('what is left out of a Service', () => {
+  it('is said once when both families say it', async () => {
+    const text =
+      'apiVersion: v1\nkind: Service\nmetadata: { name: web, annotations: { ipvs.proxy/scheduler-flags: port } }\nspec: { clusterIP: 10.96.0.9, clusterIPs: [10.96.0.9, "fd00::9"], ports: [{ port: 80 }] }\n';
+    const { code, err } = await ipvs('render', '-f', await file(text, 'm.yaml'));
+    expect({ code, err }).toEqual({
+      code: 0,
+      err: 'ipvs: note: Service default/web: metadata.annotations.ipvs.proxy/scheduler-flags: the flags are left out: the scheduler rr has none\n',
+    });
+  });
+});
+
 describe('a bad object', () => {
   const good =
     'apiVersion: v1\nkind: Service\nmetadata: { name: good }\nspec: { clusterIP: 10.96.0.9, ports: [{ port: 80 }] }\n';
