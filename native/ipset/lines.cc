@@ -127,16 +127,16 @@ class ElementReader {
 
   /// The protocols that have ports; names of others are in a table elsewhere.
   [[nodiscard]] bool protocolPort(bool many) noexcept {
-    if (in_.skip("tcp:") || in_.skip("6:")) {
-      out_.proto = IPPROTO_TCP;
-    } else if (in_.skip("udp:") || in_.skip("17:")) {
+    out_.proto = IPPROTO_TCP;
+    if (in_.skip("udp:") || in_.skip("17:")) {
       out_.proto = IPPROTO_UDP;
     } else if (in_.skip("sctp:") || in_.skip("132:")) {
       out_.proto = kSctp;
     } else if (in_.skip("udplite:") || in_.skip("136:")) {
       out_.proto = kUdpLite;
-    } else {
-      out_.proto = IPPROTO_TCP;
+    } else if (!in_.skip("tcp:")) {
+      // Without a protocol it is TCP's.
+      in_.skip("6:");
     }
     return port(many);
   }

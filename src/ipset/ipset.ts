@@ -33,7 +33,9 @@ import type {
   SetContents,
   SetSnapshot,
   SetType,
+  WhichMatch,
 } from './types.js';
+import { which } from './which.js';
 
 const NO_COUNTERS: ChannelCounters = {
   sends: 0,
@@ -237,6 +239,11 @@ class IpsetClient implements Ipset {
 
   contents(options?: CallOptions & ContentsOptions): Promise<SetContents[]> {
     return contents(this.#session, options);
+  }
+
+  which(address: string, options: CallOptions & { readonly prefix?: string } = {}): Promise<WhichMatch[]> {
+    prefixOf(options.prefix);
+    return which(this.#session, address, options);
   }
 
   async destroy(name: string, options: CallOptions & { readonly ifExists?: boolean } = {}): Promise<boolean> {

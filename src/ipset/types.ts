@@ -291,6 +291,16 @@ export interface ReplaceOptions<T extends SetType = SetType> extends CallOptions
   readonly parameters?: Omit<CreateOptions<T>, 'family'>;
 }
 
+/** An entry that holds an address: see {@link Ipset.which}. */
+export interface WhichMatch {
+  /** Name of the set. */
+  readonly set: string;
+  readonly type: SetType;
+  readonly entry: Entry<SetType>;
+  /** The same as `ipset save` prints it. */
+  readonly text: string;
+}
+
 /** Options of {@link Ipset.ensure}. */
 export type EnsureOptions<T extends SetType = SetType> = CreateOptions<T> &
   RevisionOption &
@@ -465,6 +475,14 @@ export interface Ipset {
    * @throws NotFoundError when there is no set of the name
    */
   contents(options?: CallOptions & ContentsOptions): Promise<SetContents[]>;
+  /**
+   * The sets that hold an address, with the entries that do, ordered by name. Looked at is the first part of entries, whether address or
+   * network: of `hash:ip,port` all ports of the address are given. Where networks lie in each other the longest one counts, as for a
+   * packet; when that is an exception (`nomatch`), there is no match. A `list:set` is given with each member that holds the address.
+   * Reads the entries of every set of the family once; `prefix` spares those of other names.
+   * @throws ValidationError
+   */
+  which(address: string, options?: CallOptions & { readonly prefix?: string }): Promise<WhichMatch[]>;
   /** @throws BusyError, NotFoundError. False only with `ifExists`. */
   destroy(name: string, options?: CallOptions & { readonly ifExists?: boolean }): Promise<boolean>;
   /** All sets of the namespace, or none of them. @throws BusyError when a rule refers to one. */
