@@ -1,43 +1,49 @@
 /**
- * Filling and listing a set of hash:ip,port beside the ipset tool, in one namespace and in turns.
+ * Filling and listing a set of hash:ip,port beside the ipset program, in one namespace and in turns.
  *
  *   npm run bench -- ipset-bulk            100,000 elements
  *   ELEMENTS=1000000 npm run bench -- ipset-bulk
+ *
+ * The limit is a C program that sends messages which were encoded before (bench/limit). Programs measured by the clock have their start in
+ * it; the limit measures itself.
  */
 import { availableParallelism, loadavg } from 'node:os';
 import { openKernel } from '../src/kernel/open.js';
 import type { IPSet } from '../src/ipset/types.js';
 import { makeNetns } from '../test/support/netns.js';
 import { compare } from './support/compare.js';
+import { buildLimit } from './support/limit.js';
 
 const count = Number(process.env['ELEMENTS'] ?? 100_000);
 const rounds = Number(process.env['ROUNDS'] ?? 5);
 const hashSize = 2 ** Math.ceil(Math.log2(count / 2));
 
+const address = (i: number): string =>
+  `10.${String((i >> 16) & 255)}.${String((i >> 8) & 255)}.${String(i & 255)}`;
+
 function* texts(): Generator<string> {
-  for (let i = 0; i < count; i++) {
-    yield `10.${String((i >> 16) & 255)}.${String((i >> 8) & 255)}.${String(i & 255)},tcp:${String(i & 65535)}`;
-  }
+  for (let i = 0; i < count; i++) yield `${address(i)},tcp:${String(i & 65535)}`;
 }
 
 function* objects(): Generator<{ ip: string; port: number }> {
-  for (let i = 0; i < count; i++) {
-    yield {
-      ip: `10.${String((i >> 16) & 255)}.${String((i >> 8) & 255)}.${String(i & 255)}`,
-      port: i & 65535,
-    };
-  }
+  for (let i = 0; i < count; i++) yield { ip: address(i), port: i & 65535 };
 }
 
 await using netns = await makeNetns('bench');
 await using kernel = await openKernel({ netns: netns.path });
 const { ipset } = kernel;
+const limit = await buildLimit();
+const measured = async (...args: string[]): Promise<{ seconds: number }> => ({
+  seconds: Number((await netns.run([limit, ...args])).stdout),
+});
+
+const ready = [...texts()];
+const list = Buffer.from(ready.join('\n'));
 const restore = (protocol: string): string =>
   `create web hash:ip,port hashsize ${String(hashSize)} maxelem ${String(count)}\n` +
-  [...texts()].map((text) => `add web ${text.replace('tcp', protocol)}\n`).join('');
+  ready.map((text) => `add web ${text.replace('tcp', protocol)}\n`).join('');
 const named = restore('tcp');
 const numeric = restore('6');
-const ready = [...texts()];
 
 console.log(
   `${String(count)} elements, hashsize ${String(hashSize)}; ${String(availableParallelism())} CPUs, load ${(loadavg()[0] ?? 0).toFixed(1)}`,
@@ -48,35 +54,29 @@ const create = async (): Promise<void> => {
   set = await ipset.create('web', 'hash:ip,port', { hashSize, maxElements: count });
 };
 const check = async (): Promise<void> => {
-  const size = (await ipset.get('web'))?.header.elements;
+  const size = await set.size();
   if (size !== count) throw new Error(`${String(size)} elements are in the set, not ${String(count)}`);
 };
 const verifyAndDestroy = async (): Promise<void> => {
   await check();
   await ipset.destroy('web');
 };
+const filling = (name: string, run: () => Promise<unknown>) => ({
+  name,
+  before: create,
+  run,
+  after: verifyAndDestroy,
+});
 
 await compare(
   'filling a set',
   [
-    {
-      name: 'addAll, texts of a generator',
-      before: create,
-      run: () => set.addAll(texts()),
-      after: verifyAndDestroy,
-    },
-    {
-      name: 'addAll, texts of an array',
-      before: create,
-      run: () => set.addAll(ready),
-      after: verifyAndDestroy,
-    },
-    {
-      name: 'addAll, objects of a generator',
-      before: create,
-      run: () => set.addAll(objects()),
-      after: verifyAndDestroy,
-    },
+    filling('addAll, text', () => set.addAll(list)),
+    filling("addAll, text, onError: 'continue'", () => set.addAll(list, { onError: 'continue' })),
+    filling('addAll, texts of an array', () => set.addAll(ready)),
+    filling('addAll, texts of a generator', () => set.addAll(texts())),
+    filling('addAll, objects of a generator', () => set.addAll(objects())),
+    filling('the limit: encoded messages', () => measured('add', 'web', String(count))),
     {
       name: 'ipset restore, tcp:',
       run: () => netns.run(['ipset', 'restore'], { stdin: named }),
@@ -92,8 +92,12 @@ await compare(
 );
 
 await create();
-await set!.addAll(texts());
+await set!.addAll(list);
 await check();
+
+const counted = (seen: number): void => {
+  if (seen !== count) throw new Error(`${String(seen)} listed`);
+};
 
 await compare(
   'listing it',
@@ -103,11 +107,40 @@ await compare(
       run: async () => {
         let seen = 0;
         for await (const entry of set) seen += entry.port >= 0 ? 1 : 0;
-        if (seen !== count) throw new Error(`${String(seen)} listed`);
+        counted(seen);
+      },
+    },
+    {
+      name: 'batches(), counted',
+      run: async () => {
+        let seen = 0;
+        for await (const batch of set.batches()) {
+          for (const entry of batch) seen += entry.port >= 0 ? 1 : 0;
+        }
+        counted(seen);
       },
     },
     { name: 'texts(), sorted', run: () => set.texts() },
+    { name: 'the limit: datagrams', run: () => measured('list', 'web') },
     { name: 'ipset save', run: () => netns.run(['sh', '-c', 'ipset save web > /dev/null']) },
+  ],
+  rounds,
+);
+
+const others = ready.slice(0, count - 100);
+await compare(
+  'replacing its entries',
+  [
+    { name: 'replace(), the same', run: () => set.replace(list) },
+    {
+      name: 'replace(), 100 differ',
+      before: () => set.replace(others),
+      run: () => set.replace(list),
+    },
+    {
+      name: 'replace(), all by swap',
+      run: () => set.replace(list, { strategy: 'swap' }),
+    },
   ],
   rounds,
 );

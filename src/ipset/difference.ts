@@ -1,5 +1,5 @@
 import { EntryParts, SetEntry } from '../native/records.js';
-import { EntryChunks, offsetOf } from './entry-chunks.js';
+import { EntryChunks, chunkIndexOf, idOf, indexOf, offsetOf } from './entry-chunks.js';
 import { EntryKeys, VALUE_PARTS, sameText } from './entry-keys.js';
 import { EntryFlags, EXTENSION_PARTS, entryTable, type EntryTable } from './layout.js';
 import { TextHeap } from './heap.js';
@@ -85,6 +85,9 @@ export async function difference(
 function adopt(to: EntryTable, at: number, from: EntryTable, atFrom: number, lacking: number): number {
   const mine = to.u32[(at + SetEntry.parts) >> 2] ?? 0;
   const its = (from.u32[(atFrom + SetEntry.parts) >> 2] ?? 0) & ~lacking;
+  // Most entries have nothing but a key.
+  if (((mine | its) & (VALUE_PARTS | EntryParts.entryCadtFlags | EntryParts.entryMac)) === 0)
+    return Fate.keep;
   let differs = ((flagsOf(to, at) ^ flagsOf(from, atFrom)) & VALUE_FLAGS) !== 0;
   let parts = mine;
   for (const [part, offsets] of FIELDS) {
@@ -173,29 +176,36 @@ class EntryIndex {
   readonly #entries: EntryChunks;
   readonly #keys: EntryKeys;
   readonly #slots: Uint32Array;
+  readonly #hashes: Uint32Array;
   readonly #fates: readonly Uint8Array[];
+  #hash = 0;
 
   constructor(entries: EntryChunks) {
     this.#entries = entries;
     this.#keys = new EntryKeys(entries.layout);
     this.#slots = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(8, entries.count * 2))));
+    this.#hashes = new Uint32Array(this.#slots.length);
     this.#fates = entries.chunks.map(({ count }) => new Uint8Array(count));
   }
 
   /** Enter all. Of entries with the same key the last one counts. @returns how many do not count */
   async build(slice: Slice): Promise<number> {
     let repeated = 0;
-    let n = 0;
-    for (const id of this.#entries.ids()) {
-      const { table } = this.#entries.chunkOf(id);
-      const slot = this.#slotOf(table, offsetOf(id));
-      const there = this.#slots[slot] ?? 0;
-      if (there !== 0) {
-        repeated++;
-        this.setFate(there - 1, Fate.repeated);
+    for (let c = 0; c < this.#entries.chunks.length; c++) {
+      const chunk = this.#entries.chunks[c];
+      if (chunk === undefined) break;
+      const { table, count } = chunk;
+      for (let i = 0; i < count; i++) {
+        const slot = this.#slotOf(table, i * SetEntry.size);
+        const there = this.#slots[slot] ?? 0;
+        if (there !== 0) {
+          repeated++;
+          this.setFate(there - 1, Fate.repeated);
+        }
+        this.#slots[slot] = idOf(c, i) + 1;
+        this.#hashes[slot] = this.#hash;
+        if ((i & 255) === 255 && slice.over) await slice.rest();
       }
-      this.#slots[slot] = id + 1;
-      if ((++n & 255) === 255 && slice.over) await slice.rest();
     }
     return repeated;
   }
@@ -206,20 +216,24 @@ class EntryIndex {
   }
 
   fate(id: number): number {
-    return this.#fates[Math.floor(id / 65_536)]?.[id % 65_536] ?? 0;
+    return this.#fates[chunkIndexOf(id)]?.[indexOf(id)] ?? 0;
   }
 
   setFate(id: number, fate: number): void {
-    const fates = this.#fates[Math.floor(id / 65_536)];
-    if (fates !== undefined) fates[id % 65_536] = fate;
+    const fates = this.#fates[chunkIndexOf(id)];
+    if (fates !== undefined) fates[indexOf(id)] = fate;
   }
 
-  /** Where the key is, or where it would go. */
+  /** Where the key is, or where it would go. Leaves the key's hash behind. */
   #slotOf(table: EntryTable, at: number): number {
+    const hash = this.#keys.hash(table, at);
+    this.#hash = hash;
     const last = this.#slots.length - 1;
-    for (let slot = this.#keys.hash(table, at) & last; ; slot = (slot + 1) & last) {
+    for (let slot = hash & last; ; slot = (slot + 1) & last) {
       const there = this.#slots[slot] ?? 0;
       if (there === 0) return slot;
+      // Records lie far apart in memory: looked at only when the hashes say so.
+      if (this.#hashes[slot] !== hash) continue;
       const id = there - 1;
       if (this.#keys.equal(this.#entries.chunkOf(id).table, offsetOf(id), table, at)) return slot;
     }

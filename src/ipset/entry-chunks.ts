@@ -47,7 +47,7 @@ export class EntryChunks {
 
   /** Table and offset of an entry. */
   chunkOf(id: number): EntryChunk {
-    const chunk = this.chunks[Math.floor(id / CHUNK_ENTRIES)];
+    const chunk = this.chunks[chunkIndexOf(id)];
     if (chunk === undefined) throw new RangeError(`no entry ${String(id)}`);
     return chunk;
   }
@@ -56,14 +56,29 @@ export class EntryChunks {
   *ids(): Generator<number> {
     for (let c = 0; c < this.chunks.length; c++) {
       const count = this.chunks[c]?.count ?? 0;
-      for (let i = 0; i < count; i++) yield c * CHUNK_ENTRIES + i;
+      for (let i = 0; i < count; i++) yield idOf(c, i);
     }
   }
 }
 
+/** Id of entry `index` of a chunk. */
+export function idOf(chunk: number, index: number): number {
+  return chunk * CHUNK_ENTRIES + index;
+}
+
+/** Which chunk an entry is in. */
+export function chunkIndexOf(id: number): number {
+  return Math.floor(id / CHUNK_ENTRIES);
+}
+
+/** Which one of its chunk it is. */
+export function indexOf(id: number): number {
+  return id % CHUNK_ENTRIES;
+}
+
 /** Offset of an entry's record in its chunk. */
 export function offsetOf(id: number): number {
-  return (id % CHUNK_ENTRIES) * SetEntry.size;
+  return indexOf(id) * SetEntry.size;
 }
 
 function part({ bytes, u16, u32, heap }: EntryTable, from: number, count: number): EntryTable {

@@ -1,4 +1,3 @@
-import { AF } from '../net/address.js';
 import { EntryParts, SetEntry } from '../native/records.js';
 import { EntryFlags, EXTENSION_PARTS, type EntryLayout, type EntryTable } from './layout.js';
 
@@ -6,8 +5,16 @@ import { EntryFlags, EXTENSION_PARTS, type EntryLayout, type EntryTable } from '
 export const VALUE_PARTS: number =
   EXTENSION_PARTS.timeout | EXTENSION_PARTS.counters | EXTENSION_PARTS.comment | EXTENSION_PARTS.skbinfo;
 
-/** Words of a key: protocol and prefix lengths, two addresses, port and flag, mark, hardware address. */
-const WORDS = 13;
+/** Where the parts of a key lie in a record; names lie in the heap. */
+const FIELDS: readonly (readonly [part: number, offset: number, size: number])[] = [
+  [EntryParts.entryProto, SetEntry.proto, 1],
+  [EntryParts.entryCidr, SetEntry.cidr, 1],
+  [EntryParts.entryCidr2, SetEntry.cidr2, 1],
+  [EntryParts.entryIp, SetEntry.ip, 16],
+  [EntryParts.entryIp2, SetEntry.ip2, 16],
+  [EntryParts.entryPort, SetEntry.port, 2],
+  [EntryParts.entryMark, SetEntry.mark, 4],
+];
 
 /**
  * What tells the entries of a set apart, as the kernel sees it: addresses, prefix lengths, protocol, port, mark, hardware address, names,
@@ -15,28 +22,42 @@ const WORDS = 13;
  */
 export class EntryKeys {
   readonly #layout: EntryLayout;
-  readonly #hasMac: boolean;
   readonly #hasName: boolean;
-  readonly #words = new Uint32Array(WORDS);
-  readonly #other = new Uint32Array(WORDS);
+  /** Words of a record that belong to the key, and which bits of them. */
+  readonly #words: readonly number[];
+  readonly #masks: readonly number[];
 
   constructor(layout: EntryLayout) {
     this.#layout = layout;
-    this.#hasMac = layout.spec.parts.includes('mac');
     this.#hasName = (layout.mask & (EntryParts.entryIface | EntryParts.entryName)) !== 0;
+    const record = new Uint32Array(SetEntry.size / 4);
+    const bytes = new Uint8Array(record.buffer);
+    for (const [part, offset, size] of FIELDS) {
+      const used = size === 16 && !layout.ipv6 ? 4 : size;
+      if ((layout.mask & part) !== 0) bytes.fill(0xff, offset, offset + used);
+    }
+    if (layout.spec.parts.includes('mac')) bytes.fill(0xff, SetEntry.mac, SetEntry.mac + 6);
+    if (layout.spec.flags.includes('physdev')) record[SetEntry.cadtFlags >> 2] = EntryFlags.physdev;
+    this.#words = [...record.keys()].filter((word) => record[word] !== 0);
+    this.#masks = this.#words.map((word) => record[word] ?? 0);
   }
 
-  /** A number for the key of the record at `at`; equal keys have equal ones. */
+  /** A number for the key of the record at `at`; equal keys have equal ones. A prefix length that is left out is filled in. */
   hash(table: EntryTable, at: number): number {
-    this.#read(table, at, this.#words);
+    const { u32 } = table;
+    const lengths = this.#layout.mask & (EntryParts.entryCidr | EntryParts.entryCidr2);
+    if (lengths !== 0 && ((u32[(at + SetEntry.parts) >> 2] ?? 0) & lengths) !== lengths) {
+      fillPrefixes(table, at, lengths, this.#layout.full);
+    }
+    const base = at >> 2;
     let h = 0x811c9dc5;
-    for (let i = 0; i < WORDS; i++) {
-      h = Math.imul(h ^ (this.#words[i] ?? 0), 0x9e3779b1);
+    for (let i = 0; i < this.#words.length; i++) {
+      h = Math.imul(h ^ ((u32[base + (this.#words[i] ?? 0)] ?? 0) & (this.#masks[i] ?? 0)), 0x9e3779b1);
       h ^= h >>> 15;
     }
     if (this.#hasName) {
       const { bytes } = table.heap;
-      const from = table.u32[(at + SetEntry.nameOffset) >> 2] ?? 0;
+      const from = u32[(at + SetEntry.nameOffset) >> 2] ?? 0;
       const to = from + (table.u16[(at + SetEntry.nameLength) >> 1] ?? 0);
       for (let i = from; i < to; i++) h = Math.imul(h ^ (bytes[i] ?? 0), 0x01000193);
     }
@@ -44,43 +65,24 @@ export class EntryKeys {
     return (h ^ (h >>> 13)) >>> 0;
   }
 
+  /** Whether two records that have been hashed have the same key. */
   equal(a: EntryTable, atA: number, b: EntryTable, atB: number): boolean {
-    this.#read(a, atA, this.#words);
-    this.#read(b, atB, this.#other);
-    for (let i = 0; i < WORDS; i++) if (this.#words[i] !== this.#other[i]) return false;
-    return !this.#hasName || sameName(a, atA, b, atB);
-  }
-
-  #read(table: EntryTable, at: number, words: Uint32Array): void {
-    const { bytes, u32, u16 } = table;
-    const { mask, full } = this.#layout;
-    const parts = u32[(at + SetEntry.parts) >> 2] ?? 0;
-    let lengths = (mask & EntryParts.entryProto) === 0 ? 0 : (bytes[at + SetEntry.proto] ?? 0);
-    if ((mask & EntryParts.entryCidr) !== 0) {
-      lengths |= ((parts & EntryParts.entryCidr) === 0 ? full : (bytes[at + SetEntry.cidr] ?? 0)) << 8;
+    for (let i = 0; i < this.#words.length; i++) {
+      const word = this.#words[i] ?? 0;
+      const difference = (a.u32[(atA >> 2) + word] ?? 0) ^ (b.u32[(atB >> 2) + word] ?? 0);
+      if ((difference & (this.#masks[i] ?? 0)) !== 0) return false;
     }
-    if ((mask & EntryParts.entryCidr2) !== 0) {
-      lengths |= ((parts & EntryParts.entryCidr2) === 0 ? full : (bytes[at + SetEntry.cidr2] ?? 0)) << 16;
-    }
-    words[0] = lengths;
-    const size = this.#layout.af === AF.inet6 ? 4 : 1;
-    const hasIp = (mask & EntryParts.entryIp) !== 0;
-    const hasIp2 = (mask & EntryParts.entryIp2) !== 0;
-    for (let i = 0; i < size; i++) {
-      words[1 + i] = hasIp ? (u32[((at + SetEntry.ip) >> 2) + i] ?? 0) : 0;
-      words[5 + i] = hasIp2 ? (u32[((at + SetEntry.ip2) >> 2) + i] ?? 0) : 0;
-    }
-    const flags = (parts & EntryParts.entryCadtFlags) === 0 ? 0 : (u32[(at + SetEntry.cadtFlags) >> 2] ?? 0);
-    const port = (mask & EntryParts.entryPort) === 0 ? 0 : (u16[(at + SetEntry.port) >> 1] ?? 0);
-    words[9] = port | ((flags & EntryFlags.physdev) === 0 ? 0 : 0x10000);
-    words[10] = (mask & EntryParts.entryMark) === 0 ? 0 : (u32[(at + SetEntry.mark) >> 2] ?? 0);
-    words[11] = this.#hasMac ? (u32[(at + SetEntry.mac) >> 2] ?? 0) : 0;
-    words[12] = this.#hasMac ? (u16[(at + SetEntry.mac + 4) >> 1] ?? 0) : 0;
+    return !this.#hasName || sameText(a, atA, b, atB, SetEntry.nameOffset, SetEntry.nameLength);
   }
 }
 
-function sameName(a: EntryTable, atA: number, b: EntryTable, atB: number): boolean {
-  return sameText(a, atA, b, atB, SetEntry.nameOffset, SetEntry.nameLength);
+/** A record without a prefix length is one address. */
+function fillPrefixes({ bytes, u32 }: EntryTable, at: number, lengths: number, full: number): void {
+  const parts = u32[(at + SetEntry.parts) >> 2] ?? 0;
+  const missing = lengths & ~parts;
+  if ((missing & EntryParts.entryCidr) !== 0) bytes[at + SetEntry.cidr] = full;
+  if ((missing & EntryParts.entryCidr2) !== 0) bytes[at + SetEntry.cidr2] = full;
+  u32[(at + SetEntry.parts) >> 2] = parts | missing;
 }
 
 /** Whether a text of two records is the same. */

@@ -5,12 +5,11 @@ import type { CallOptions } from '../netlink/types.js';
 import { Collector } from './collector.js';
 import { Cmd, packCommand } from './command.js';
 import { Fate, difference, isUpdate, leftOut, type Difference } from './difference.js';
-import { EntryChunks, offsetOf } from './entry-chunks.js';
+import { EntryChunks, idOf, type EntryChunk } from './entry-chunks.js';
 import { VALUE_PARTS } from './entry-keys.js';
 import { ipsetError, mismatchError, type AnswerContext } from './errors.js';
 import { refusalAt } from './failure.js';
 import { feed } from './feed.js';
-import type { TextHeap } from './heap.js';
 import { entryTable, layoutOf, type EntryTable } from './layout.js';
 import { list } from './listing.js';
 import { listPages } from './pages.js';
@@ -190,7 +189,7 @@ class Replacement<T extends SetType> {
       await this.#send(
         Cmd.add,
         set.name,
-        pieces(entries, () => true),
+        pieces(entries, this.#slice, () => true),
       );
       const elements = await set.size(this.#call);
       await patiently(() => sets.rename(set.name, name, this.#call), this.#options.signal);
@@ -236,7 +235,7 @@ class Replacement<T extends SetType> {
       await this.#send(
         Cmd.add,
         set.name,
-        pieces(given, () => true),
+        pieces(given, this.#slice, () => true),
       );
       const pages = await listPages(session, set.name, this.#context, this.#call);
       const stored = new EntryChunks(given.layout);
@@ -258,12 +257,13 @@ class Replacement<T extends SetType> {
     const { name } = this.#target;
     const news = (id: number): boolean => fate(id) === Fate.add;
     try {
-      await this.#send(Cmd.add, name, pieces(wanted, news));
+      await this.#send(Cmd.add, name, pieces(wanted, this.#slice, news));
       await this.#send(
         Cmd.add,
         name,
         pieces(
           wanted,
+          this.#slice,
           (id) => isUpdate(fate(id)),
           (id) => leftOut(fate(id)),
         ),
@@ -272,7 +272,7 @@ class Replacement<T extends SetType> {
       await this.#send(
         Cmd.del,
         name,
-        pieces(wanted, news, () => VALUE_PARTS),
+        pieces(wanted, this.#slice, news, () => VALUE_PARTS),
         {},
       ).catch(() => undefined);
       throw err;
@@ -281,7 +281,7 @@ class Replacement<T extends SetType> {
     await this.#send(
       Cmd.del,
       name,
-      pieces(unwanted, () => true),
+      pieces(unwanted, this.#slice, () => true),
       {},
     );
   }
@@ -291,7 +291,7 @@ class Replacement<T extends SetType> {
     const { sets, name, type } = this.#target;
     const options = this.#createOptions(header, entries.count);
     await withTemporary(sets, name, type, options, this.#call, async (set) => {
-      await this.#send(Cmd.add, set.name, pieces(entries, select));
+      await this.#send(Cmd.add, set.name, pieces(entries, this.#slice, select));
       await patiently(() => sets.swap(set.name, name, this.#call), this.#options.signal);
     });
   }
@@ -309,14 +309,14 @@ class Replacement<T extends SetType> {
   async #send(
     command: typeof Cmd.add | typeof Cmd.del,
     name: string,
-    all: Iterable<Piece>,
+    all: AsyncIterable<Piece>,
     call: CallOptions = this.#call,
   ): Promise<void> {
     const { session } = this.#target;
     const channel = await session.channel();
     const protocol = await session.protocol(this.#context, call);
     const head = packCommand({ command, protocol, name, exist: true });
-    for (const { table, count } of all) {
+    for await (const { table, count } of all) {
       for (let from = 0; from < count;) {
         const records = table.bytes.subarray(from * SetEntry.size, count * SetEntry.size);
         const reply = await channel.run(
@@ -370,32 +370,50 @@ interface Piece {
   readonly count: number;
 }
 
-/** Chosen entries in pieces, in order; without the parts that are left out. */
-function* pieces(
+/** Chosen entries in pieces, in order; without the parts that are left out. In slices. */
+async function* pieces(
   entries: EntryChunks,
+  slice: Slice,
   select: (id: number) => boolean,
   omit: (id: number) => number = () => 0,
-): Generator<Piece> {
-  let heap: TextHeap | undefined;
-  let bytes = new Uint8Array(0);
-  let count = 0;
-  for (const id of entries.ids()) {
-    if (!select(id)) continue;
-    const { table } = entries.chunkOf(id);
-    if (count === PIECE || (heap !== undefined && heap !== table.heap)) {
-      if (count > 0) yield { table: entryTable(bytes, heap), count };
-      count = 0;
+): AsyncGenerator<Piece> {
+  for (let c = 0; c < entries.chunks.length; c++) {
+    const chunk = entries.chunks[c];
+    if (chunk === undefined) return;
+    let piece = new Filling(chunk);
+    for (let i = 0; i < chunk.count; i++) {
+      const id = idOf(c, i);
+      if (select(id)) piece.add(i * SetEntry.size, omit(id));
+      if (piece.count === PIECE) {
+        yield piece.done();
+        piece = new Filling(chunk);
+      }
+      if ((i & 1023) === 1023 && slice.over) await slice.rest();
     }
-    if (count === 0) bytes = new Uint8Array(Math.min(PIECE, entries.count) * SetEntry.size);
-    heap = table.heap;
-    const at = offsetOf(id);
-    bytes.set(table.bytes.subarray(at, at + SetEntry.size), count * SetEntry.size);
-    const omitted = omit(id);
-    if (omitted !== 0) {
-      const parts = new Uint32Array(bytes.buffer, count * SetEntry.size + SetEntry.parts, 1);
-      parts[0] = (parts[0] ?? 0) & ~omitted;
-    }
-    count++;
+    if (piece.count > 0) yield piece.done();
   }
-  if (count > 0) yield { table: entryTable(bytes, heap), count };
+}
+
+/** Copies of some records of a chunk. */
+class Filling {
+  count = 0;
+  readonly #from: EntryChunk;
+  #table: EntryTable | undefined;
+
+  constructor(from: EntryChunk) {
+    this.#from = from;
+  }
+
+  add(at: number, omitted: number): void {
+    const { table, count } = this.#from;
+    this.#table ??= entryTable(new Uint8Array(Math.min(PIECE, count) * SetEntry.size), table.heap);
+    const to = this.count++ * SetEntry.size;
+    this.#table.bytes.set(table.bytes.subarray(at, at + SetEntry.size), to);
+    const parts = (to + SetEntry.parts) >> 2;
+    if (omitted !== 0) this.#table.u32[parts] = (this.#table.u32[parts] ?? 0) & ~omitted;
+  }
+
+  done(): Piece {
+    return { table: this.#table ?? this.#from.table, count: this.count };
+  }
 }
