@@ -4,14 +4,13 @@
  *   npm run bench -- ipset-bulk            100,000 elements
  *   ELEMENTS=1000000 npm run bench -- ipset-bulk
  *
- * The limit is a C program that sends messages which were encoded before (bench/limit). Programs measured by the clock have their start in
- * it; the limit measures itself.
+ * The limit is a C program that sends messages which were encoded before (bench/limit), and measures nothing but that.
  */
 import { availableParallelism, loadavg } from 'node:os';
 import { openKernel } from '../src/kernel/open.js';
 import type { IPSet } from '../src/ipset/types.js';
 import { makeNetns } from '../test/support/netns.js';
-import { compare } from './support/compare.js';
+import { compare, type Seconds } from './support/compare.js';
 import { buildLimit } from './support/limit.js';
 
 const count = Number(process.env['ELEMENTS'] ?? 100_000);
@@ -33,9 +32,17 @@ await using netns = await makeNetns('bench');
 await using kernel = await openKernel({ netns: netns.path });
 const { ipset } = kernel;
 const limit = await buildLimit();
-const measured = async (...args: string[]): Promise<{ seconds: number }> => ({
-  seconds: Number((await netns.run([limit, ...args])).stdout),
-});
+const measured = async (...args: string[]): Promise<Seconds> => {
+  const [wall, cpu] = (await netns.run([limit, ...args])).stdout.split(' ').map(Number);
+  return { wall: wall ?? Number.NaN, cpu: cpu ?? Number.NaN };
+};
+
+/** Run a program; `times` of the shell says what its children took of the processor, as minutes and seconds. */
+const program = async (command: string, stdin = ''): Promise<Seconds> => {
+  const { stdout } = await netns.run(['sh', '-c', `${command}; times`], { stdin });
+  const used = [...(stdout.split('\n').at(-2) ?? '').matchAll(/(\d+)m([\d.]+)s/g)];
+  return { cpu: used.reduce((sum, [, minutes, seconds]) => sum + 60 * Number(minutes) + Number(seconds), 0) };
+};
 
 const ready = [...texts()];
 const list = Buffer.from(ready.join('\n'));
@@ -79,12 +86,12 @@ await compare(
     filling('the limit: encoded messages', () => measured('add', 'web', String(count))),
     {
       name: 'ipset restore, tcp:',
-      run: () => netns.run(['ipset', 'restore'], { stdin: named }),
+      run: () => program('ipset restore', named),
       after: verifyAndDestroy,
     },
     {
       name: 'ipset restore, 6:',
-      run: () => netns.run(['ipset', 'restore'], { stdin: numeric }),
+      run: () => program('ipset restore', numeric),
       after: verifyAndDestroy,
     },
   ],
@@ -122,7 +129,7 @@ await compare(
     },
     { name: 'texts(), sorted', run: () => set.texts() },
     { name: 'the limit: datagrams', run: () => measured('list', 'web') },
-    { name: 'ipset save', run: () => netns.run(['sh', '-c', 'ipset save web > /dev/null']) },
+    { name: 'ipset save', run: () => program('ipset save web > /dev/null') },
   ],
   rounds,
 );

@@ -4,26 +4,33 @@ import { watchLoop, type Hold } from './hold.js';
 export interface Contender {
   readonly name: string;
   readonly before?: () => Promise<unknown>;
-  /** What is measured; one that measures itself (a program without its start) gives its seconds. */
+  /** What is measured; a program, or one that measures itself, gives its {@link Seconds}. */
   readonly run: () => Promise<unknown>;
   readonly after?: () => Promise<unknown>;
 }
 
+/** By the clock and of the processor. */
+export interface Seconds {
+  readonly wall?: number;
+  readonly cpu: number;
+}
+
 interface Measured {
-  readonly seconds: number;
+  readonly wall: number;
+  readonly cpu: number;
   readonly hold: Hold;
 }
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
-function isMeasured(value: unknown): value is { readonly seconds: number } {
-  return typeof value === 'object' && value !== null && 'seconds' in value;
+function isMeasured(value: unknown): value is Seconds {
+  return typeof value === 'object' && value !== null && 'cpu' in value;
 }
 
 /**
  * Run the contenders in turns, so that a busy moment of the machine hits all of them, and print the median times as ratios to the
- * first one. Absolute times are shown for orientation; only the ratios mean something elsewhere.
+ * first one: of processor time, which a busy machine changes little, and by the clock. Only the ratios mean something elsewhere.
  */
 export async function compare(
   title: string,
@@ -35,22 +42,30 @@ export async function compare(
     for (const { name, before, run, after } of contenders) {
       await before?.();
       const start = performance.now();
+      const used = process.cpuUsage();
       const { value, hold } = await watchLoop(run);
-      const seconds = isMeasured(value) ? value.seconds : (performance.now() - start) / 1000;
-      results.get(name)?.push({ seconds, hold });
+      const wall = (performance.now() - start) / 1000;
+      const { user, system } = process.cpuUsage(used);
+      results
+        .get(name)
+        ?.push({ wall, cpu: (user + system) / 1e6, ...(isMeasured(value) ? value : {}), hold });
       await after?.();
     }
   }
   console.log(`\n${title} (median of ${String(rounds)}; event loop: most of all rounds)`);
-  const base = median((results.get(contenders[0]?.name ?? '') ?? []).map(({ seconds }) => seconds));
+  const [base] = results.values();
+  const baseCpu = median((base ?? []).map(({ cpu }) => cpu));
+  const baseWall = median((base ?? []).map(({ wall }) => wall));
+  const times = (value: number): string => `× ${value.toFixed(2).padStart(6)}`;
   for (const [name, measured] of results) {
-    const seconds = median(measured.map((m) => m.seconds));
-    const wall = Math.max(...measured.map((m) => m.hold.wall));
+    const cpu = median(measured.map((m) => m.cpu));
+    const wall = median(measured.map((m) => m.wall));
+    const held = Math.max(...measured.map((m) => m.hold.wall));
     const p99 = Math.max(...measured.map((m) => m.hold.p99));
-    const cpu = Math.max(...measured.map((m) => m.hold.cpu ?? Number.NaN));
+    const heldCpu = Math.max(...measured.map((m) => m.hold.cpu ?? Number.NaN));
     console.log(
-      `  ${name.padEnd(44)} × ${(seconds / base).toFixed(2).padStart(6)}   ${seconds.toFixed(3).padStart(7)} s` +
-        `   loop held: cpu ${cpu.toFixed(1)} ms, wall ${wall.toFixed(1)} ms (p99 ${p99.toFixed(1)})`,
+      `  ${name.padEnd(36)} cpu ${times(cpu / baseCpu)} ${cpu.toFixed(3).padStart(7)} s   clock ${times(wall / baseWall)}` +
+        ` ${wall.toFixed(3).padStart(7)} s   loop held: cpu ${heldCpu.toFixed(1)} ms, clock ${held.toFixed(1)} ms (p99 ${p99.toFixed(1)})`,
     );
   }
 }

@@ -74,7 +74,7 @@ EntryRun::EntryRun(nl::Endpoint& endpoint, const EntryJob& job, bool stopOnError
                    seam::Reply& reply) noexcept
     : endpoint_(endpoint),
       job_(job),
-      writer_(job),
+      writer_(job, stopOnError ? EntryWriter::kLongMessage : EntryWriter::kShortMessage),
       reply_(reply),
       window_(endpoint.limits()),
       count_(static_cast<uint32_t>(job.entries.size())),

@@ -7,9 +7,6 @@ namespace ipset {
 
 namespace {
 
-// A refused message comes back whole: short ones keep the receive buffer and the kernel's copying
-// small, and beyond a page there is nothing to gain.
-constexpr size_t kMessageBytes = 4000;
 constexpr size_t kSingleBytes = 256;
 
 size_t replyBudget(size_t messageBytes) noexcept { return 2 * messageBytes + nl::kReplyBudget; }
@@ -19,7 +16,7 @@ size_t replyBudget(size_t messageBytes) noexcept { return 2 * messageBytes + nl:
 bool EntryWriter::tests() const noexcept { return job_.head.command == IPSET_CMD_TEST; }
 
 bool EntryWriter::fits(const nl::Window& window, uint32_t most) noexcept {
-  const size_t size = most == 1 ? kSingleBytes : kMessageBytes;
+  const size_t size = most == 1 ? kSingleBytes : kShortMessage;
   return window.fits(size, replyBudget(size));
 }
 
@@ -48,7 +45,7 @@ uint32_t EntryWriter::write(nl::Window& window, uint32_t from, uint32_t to, uint
       for (; end < to && end - from < most; ++end) {
         const size_t before = w.mark();
         putElement(end, w);
-        if (w.size() > kMessageBytes) {
+        if (w.size() > messageBytes_) {
           w.rewind(before);
           break;
         }

@@ -27,12 +27,19 @@ struct EntryJob {
 /// request that it echoes.
 class EntryWriter {
  public:
-  explicit EntryWriter(const EntryJob& job) noexcept : job_(job) {}
+  /// A refused message comes back whole: short ones keep the receive buffer and the kernel's
+  /// copying small, and beyond a page there is little to gain where many are sent at once.
+  static constexpr size_t kShortMessage = 4000;
+  /// For a run that has one message under way and ends with the first that is refused.
+  static constexpr size_t kLongMessage = 32000;
+
+  explicit EntryWriter(const EntryJob& job, size_t messageBytes = kShortMessage) noexcept
+      : job_(job), messageBytes_(messageBytes) {}
 
   [[nodiscard]] bool tests() const noexcept;
 
   /// Add a message with the elements from `from` on to the window: up to `to`, at most `most`,
-  /// about 4 KB. Returns the index behind the last one. `exclusive`: with NLM_F_EXCL.
+  /// as many as fit. Returns the index behind the last one. `exclusive`: with NLM_F_EXCL.
   uint32_t write(nl::Window& window, uint32_t from, uint32_t to, uint32_t most,
                  bool exclusive) const noexcept;
 
@@ -43,6 +50,7 @@ class EntryWriter {
   void putElement(uint32_t index, nl::MessageWriter& writer) const noexcept;
 
   const EntryJob& job_;
+  size_t messageBytes_;
 };
 
 /// The line number in the echo of a refused request; 0 when there is none.
