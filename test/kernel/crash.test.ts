@@ -74,7 +74,6 @@ describeKernel(
             if (i % 2 === 0) {
               const report = await apply(kernel, finish);
               expect(report.results.filter(({ status }) => status !== 'done')).toEqual([]);
-              expect(plan(state, await observe(kernel, scope, state), scope).toString()).toBe('');
             }
             const cleanup = await apply(kernel, plan(nothing(), await observe(kernel, scope), scope));
             expect(cleanup.results.filter(({ status }) => status !== 'done')).toEqual([]);
@@ -88,6 +87,6 @@ describeKernel(
           await netns.remove();
         }
       }
-    });
+    }, 480_000);
   },
 );
