@@ -41,7 +41,13 @@ describeKernel(['link'], 'the topology of namespaces', () => {
   it('routes between pods of different nodes without changing the source address', async () => {
     const { agent } = topology.host('here');
     expect(await agent.request('http://10.244.2.11:8080/a')).toEqual([
-      { pod: 'there', clientAddress: '10.244.1.11', method: 'GET', path: '/a' },
+      {
+        pod: 'there',
+        clientAddress: '10.244.1.11',
+        serverAddress: '10.244.2.11',
+        method: 'GET',
+        path: '/a',
+      },
     ]);
     expect(await agent.request('http://[fd00:10:244:2::11]:8080/')).toMatchObject([
       { pod: 'there', clientAddress: 'fd00:10:244:1::11' },

@@ -20,12 +20,15 @@ function serveHttp({ port }) {
     const body = JSON.stringify({
       pod: name,
       clientAddress: plain(request.socket.remoteAddress),
+      serverAddress: plain(request.socket.localAddress),
       method: request.method,
       path: request.url,
     });
-    response.writeHead(200, { 'content-type': 'application/json', connection: 'close' });
+    // The client says whether the connection is to be kept.
+    response.writeHead(200, { 'content-type': 'application/json', connection: request.headers.connection });
     response.end(body);
   });
+  server.keepAliveTimeout = 0;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, () => resolve(null));
@@ -72,7 +75,48 @@ function httpOnce({ address, port, path, localAddress, timeout }) {
   });
 }
 
-function udpOnce({ address, port, path, localAddress, timeout }) {
+/** Connections that are held, by number. */
+const held = new Map();
+let lastHeld = 0;
+
+function holdOnce({ address, port, path, localAddress, timeout }, agent) {
+  return new Promise((resolve) => {
+    const request = http.get({ host: address, port, path, localAddress, agent, timeout }, (response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (part) => (body += part));
+      response.on('end', () => resolve({ ...JSON.parse(body), reused: request.reusedSocket }));
+      response.on('error', (error) => resolve({ error: error.code ?? error.message }));
+    });
+    request.on('timeout', () =>
+      request.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })),
+    );
+    request.on('error', (error) => resolve({ error: error.code ?? error.message }));
+  });
+}
+
+/** Opens a connection, asks once, and keeps it. */
+async function hold(target) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const answer = await holdOnce(target, agent);
+  held.set(++lastHeld, { target, agent });
+  return { held: lastHeld, answer };
+}
+
+/** Asks again over a connection that is held. */
+function askHeld({ held: number }) {
+  const { target, agent } = held.get(number);
+  return holdOnce(target, agent);
+}
+
+/** Closes a connection that is held. */
+function release({ held: number }) {
+  held.get(number)?.agent.destroy();
+  held.delete(number);
+  return null;
+}
+
+function udpOnce({ address, port, path, localAddress, localPort, timeout }) {
   return new Promise((resolve) => {
     const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4');
     let timer;
@@ -84,7 +128,7 @@ function udpOnce({ address, port, path, localAddress, timeout }) {
     timer = setTimeout(() => settle({ error: 'ETIMEDOUT' }), timeout);
     socket.on('message', (message) => settle(JSON.parse(message.toString())));
     socket.on('error', (error) => settle({ error: error.code ?? error.message }));
-    socket.bind({ address: localAddress }, () => {
+    socket.bind({ address: localAddress, port: localPort }, () => {
       // Connected, so that an ICMP refusal arrives as an error.
       socket.connect(port, address, (error) => {
         if (error) settle({ error: error.code ?? error.message });
@@ -102,7 +146,7 @@ async function request({ protocol, count, ...rest }) {
   return answers;
 }
 
-const commands = { serveHttp, serveUdp, request };
+const commands = { serveHttp, serveUdp, request, hold, askHeld, release };
 
 process.on('message', async ({ id, command, ...rest }) => {
   try {

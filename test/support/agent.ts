@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 export interface Answered {
   readonly pod: string;
   readonly clientAddress: string;
+  /** The address that the request came to; HTTP only. */
+  readonly serverAddress?: string;
   /** `GET` …, or `UDP`. */
   readonly method: string;
   readonly path: string;
@@ -17,6 +19,7 @@ export interface Unanswered {
   readonly error: string;
   readonly pod?: never;
   readonly clientAddress?: never;
+  readonly serverAddress?: never;
 }
 
 /** The outcome of one request. */
@@ -28,8 +31,19 @@ export interface RequestOptions {
   readonly count?: number;
   /** Source address to bind to; default: the kernel's choice. */
   readonly localAddress?: string;
+  /** Source port to bind to; UDP only. Default: another one for each datagram. */
+  readonly localPort?: number;
   /** Milliseconds until a request counts as unanswered. Default 8000, since an emulated machine is slow. */
   readonly timeoutMs?: number;
+}
+
+/** An HTTP connection that stays open. */
+export interface HeldConnection {
+  /** What the request that opened it was answered. */
+  readonly answer: Answer;
+  /** Ask again over the same connection. An answer over another one is reported as the error `NEW_CONNECTION`. */
+  ask(): Promise<Answer>;
+  close(): Promise<void>;
 }
 
 /** A process inside a network namespace that serves and asks on demand. */
@@ -44,6 +58,8 @@ export interface Agent {
    * one outcome per request; never rejects because of the network.
    */
   request(url: string, options?: RequestOptions): Promise<Answer[]>;
+  /** Open an HTTP connection and keep it. It ends with the agent at the latest. */
+  hold(url: string, options?: Omit<RequestOptions, 'count' | 'localPort'>): Promise<HeldConnection>;
   /** End the process. Stopping twice is fine. */
   stop(): Promise<void>;
 }
@@ -104,10 +120,24 @@ export async function startAgent(netnsPath: string, name: string): Promise<Agent
     serveUdp: async (port) => {
       await call('serveUdp', { port });
     },
-    request: async (url, { count = 1, localAddress, timeoutMs = 8000 } = {}) => {
-      const { protocol, address, port, path } = parseTarget(url);
-      const asked = { protocol, address, port, path, count, localAddress, timeout: timeoutMs };
+    request: async (url, { count = 1, localAddress, localPort, timeoutMs = 8000 } = {}) => {
+      const asked = { ...parseTarget(url), count, localAddress, localPort, timeout: timeoutMs };
       return (await call('request', asked)) as Answer[];
+    },
+    hold: async (url, { localAddress, timeoutMs = 8000 } = {}) => {
+      const asked = { ...parseTarget(url), localAddress, timeout: timeoutMs };
+      const { held, answer } = (await call('hold', asked)) as { held: number; answer: Answer };
+      return {
+        answer,
+        ask: async () => {
+          const again = (await call('askHeld', { held })) as Answer & { readonly reused?: boolean };
+          if (again.error !== undefined) return again;
+          return again.reused === true ? again : { error: 'NEW_CONNECTION' };
+        },
+        close: async () => {
+          await call('release', { held });
+        },
+      };
     },
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
