@@ -29,7 +29,9 @@ export interface EntryLayout {
   readonly mask: number;
   /** Key of the network in second place: `net2` when there is one in first place, else `net`. */
   readonly net2Key: 'net' | 'net2';
-  /** Keys of the object form. */
+  /** Keys of the object form that are parts. */
+  readonly partKeys: ReadonlySet<string>;
+  /** All keys of the object form. */
   readonly keys: ReadonlySet<string>;
   /** EntryParts that the set was created without. 0 when the set is not known. */
   readonly lacking: number;
@@ -92,6 +94,7 @@ export function layoutOf(type: SetType, family: Family | undefined, header?: Set
     af: spec.families.length === 0 ? 0 : AF[fam],
     mask: spec.parts.reduce((mask, part) => mask | PART_MASK[part], 0),
     net2Key,
+    partKeys: new Set(keys),
     keys: new Set([...keys, ...spec.flags, ...OPTION_KEYS]),
     lacking: header === undefined ? 0 : lackingOf(header),
   };

@@ -333,12 +333,17 @@ export class EntryPacker implements OptionTarget {
 
   #object(value: Readonly<Record<string, unknown>>): void {
     const { layout } = this;
+    let more = false;
     for (const key in value) {
-      if (!layout.keys.has(key) && value[key] !== undefined) {
+      if (layout.partKeys.has(key)) continue;
+      if (value[key] === undefined) continue;
+      if (!layout.keys.has(key)) {
         throw new ValidationError(key, `one of the keys ${[...layout.keys].join(', ')}`, value[key]);
       }
+      more = true;
     }
     for (const part of layout.spec.parts) this.#objectPart(part, value);
+    if (!more) return;
     for (const name in ENTRY_OPTIONS) {
       const given = value[name];
       if (given !== undefined && layout.keys.has(name)) this.#objectOption(name as EntryOptionName, given);
