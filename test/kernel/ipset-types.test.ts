@@ -64,58 +64,64 @@ const withoutForceadd = (line: string): string => line.replace(' forceadd', '');
 for (const type of SET_TYPE_NAMES) {
   const seed = Number(process.env['IPVS_TEST_SEED'] ?? Date.now() % 2 ** 31);
   describeKernel(['ipset', `set ${type}`], `${type} beside the ipset tool (seed ${String(seed)})`, () => {
-    it(`${String(SETS)} random sets that we make are what it saves`, () =>
-      inNetns(async ({ ipset }, netns) => {
-        for (const name of MEMBERS) await ipset.create(name, 'hash:ip');
-        const revision = (await ipset.types())[type]?.max ?? 0;
-        const samples = draw(type, revision, seed);
-        for (const [i, { name, options, entries }] of samples.entries()) {
-          const set = await ipset.create(name, type, {
-            ...options,
-            revision: i % 2 === 0 ? 'lowest' : 'newest',
-          });
-          expect(await set.addAll(entries as never[], { exist: false })).toMatchObject({
-            applied: entries.length,
-          });
-        }
-        const lines = await saved(netns);
-        const ours = new Map((await ipset.snapshot()).map((snapshot) => [snapshot.header.name, snapshot]));
-        for (const sample of samples) {
-          const line = lines.get(sample.name);
-          const listed = ours.get(sample.name);
-          expect(settledTexts(sample, line?.entries ?? [])).toEqual(settledTexts(sample, sample.texts));
-          expect(settledTexts(sample, listed?.entries ?? [])).toEqual(settledTexts(sample, sample.texts));
-          expect(withoutForceadd(formatCreate(listed!.header))).toBe(line?.create);
-        }
+    it(`${String(SETS)} random sets that we make are what it saves, and that it restores what we list`, () =>
+      inNetns(async (kernel, netns) => {
+        await ours(kernel, netns);
+        await kernel.ipset.flushAll();
+        await kernel.ipset.destroyAll();
+        await theirs(kernel, netns);
       }));
 
-    it(`${String(SETS)} random sets that it restores are what we list`, () =>
-      inNetns(async ({ ipset }, netns) => {
-        const revision = (await ipset.types())[type]?.max ?? 0;
-        const samples = draw(type, revision, seed + 1);
-        const lines = [
-          ...MEMBERS.map((name) => `create ${name} hash:ip`),
-          ...samples.flatMap(({ name, options, texts }) => [
-            formatCreate({ name, type, ...options, range: rangeOf(options.range) } as never),
-            ...texts.map((text) => `add ${name} ${text}`),
-          ]),
-        ];
-        await netns.run(['ipset', 'restore'], { stdin: `${lines.join('\n')}\n` });
-        const tool = await saved(netns);
-        const ours = new Map((await ipset.snapshot()).map((snapshot) => [snapshot.header.name, snapshot]));
-        for (const sample of samples) {
-          const listed = ours.get(sample.name);
-          expect(settledTexts(sample, listed?.entries ?? [])).toEqual(settledTexts(sample, sample.texts));
-          const line = tool.get(sample.name)?.create ?? '';
-          expect(withoutForceadd(formatCreate(listed!.header))).toBe(line);
-          // The words read back as options that make the same set.
-          const words = line.split(' ').slice(3);
-          expect(formatCreate({ ...listed!.header, ...parseRange(type, words) })).toBe(
-            formatCreate(listed!.header),
-          );
-          expect(listed?.header.forceadd).toBe(sample.options.forceadd);
-        }
-      }));
+    async function ours({ ipset }: Kernel, netns: TestNetns): Promise<void> {
+      for (const name of MEMBERS) await ipset.create(name, 'hash:ip');
+      const revision = (await ipset.types())[type]?.max ?? 0;
+      const samples = draw(type, revision, seed);
+      for (const [i, { name, options, entries }] of samples.entries()) {
+        const set = await ipset.create(name, type, {
+          ...options,
+          revision: i % 2 === 0 ? 'lowest' : 'newest',
+        });
+        expect(await set.addAll(entries as never[], { exist: false })).toMatchObject({
+          applied: entries.length,
+        });
+      }
+      const lines = await saved(netns);
+      const ours = new Map((await ipset.snapshot()).map((snapshot) => [snapshot.header.name, snapshot]));
+      for (const sample of samples) {
+        const line = lines.get(sample.name);
+        const listed = ours.get(sample.name);
+        expect(settledTexts(sample, line?.entries ?? [])).toEqual(settledTexts(sample, sample.texts));
+        expect(settledTexts(sample, listed?.entries ?? [])).toEqual(settledTexts(sample, sample.texts));
+        expect(withoutForceadd(formatCreate(listed!.header))).toBe(line?.create);
+      }
+    }
+
+    async function theirs({ ipset }: Kernel, netns: TestNetns): Promise<void> {
+      const revision = (await ipset.types())[type]?.max ?? 0;
+      const samples = draw(type, revision, seed + 1);
+      const lines = [
+        ...MEMBERS.map((name) => `create ${name} hash:ip`),
+        ...samples.flatMap(({ name, options, texts }) => [
+          formatCreate({ name, type, ...options, range: rangeOf(options.range) } as never),
+          ...texts.map((text) => `add ${name} ${text}`),
+        ]),
+      ];
+      await netns.run(['ipset', 'restore'], { stdin: `${lines.join('\n')}\n` });
+      const tool = await saved(netns);
+      const ours = new Map((await ipset.snapshot()).map((snapshot) => [snapshot.header.name, snapshot]));
+      for (const sample of samples) {
+        const listed = ours.get(sample.name);
+        expect(settledTexts(sample, listed?.entries ?? [])).toEqual(settledTexts(sample, sample.texts));
+        const line = tool.get(sample.name)?.create ?? '';
+        expect(withoutForceadd(formatCreate(listed!.header))).toBe(line);
+        // The words read back as options that make the same set.
+        const words = line.split(' ').slice(3);
+        expect(formatCreate({ ...listed!.header, ...parseRange(type, words) })).toBe(
+          formatCreate(listed!.header),
+        );
+        expect(listed?.header.forceadd).toBe(sample.options.forceadd);
+      }
+    }
   });
 }
 
