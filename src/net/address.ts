@@ -104,30 +104,43 @@ export function parseAddress(text: unknown, path: string, family?: Family): Addr
   return address;
 }
 
+/** Bytes in hexadecimal, without and with a leading zero. */
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, n) => n.toString(16));
+const HEX2: readonly string[] = HEX.map((text) => text.padStart(2, '0'));
+
+/** Groups of an IPv6 address joined by colons. No arrays: listings format hundreds of thousands. */
+function hexGroups(bytes: Uint8Array, offset: number, from: number, to: number): string {
+  let text = '';
+  for (let i = from; i < to; i++) {
+    const high = bytes[offset + 2 * i] ?? 0;
+    const low = bytes[offset + 2 * i + 1] ?? 0;
+    if (i > from) text += ':';
+    text += high === 0 ? HEX[low] : (HEX[high] ?? '') + (HEX2[low] ?? '');
+  }
+  return text;
+}
+
 /** Canonical text of an address: dotted for 4 bytes, RFC 5952 for 16. Reads at `offset`; copies nothing. */
 export function formatAddress(bytes: Uint8Array, family: Family, offset = 0): string {
   if (family === 'inet') {
     return `${String(bytes[offset])}.${String(bytes[offset + 1])}.${String(bytes[offset + 2])}.${String(bytes[offset + 3])}`;
   }
-  const groups: number[] = [];
-  for (let i = 0; i < 8; i++)
-    groups.push(((bytes[offset + 2 * i] ?? 0) << 8) | (bytes[offset + 2 * i + 1] ?? 0));
-  let best = -1;
+  let best = 8;
   let bestLength = 1;
   for (let i = 0; i < 8;) {
     let j = i;
-    while (j < 8 && groups[j] === 0) j++;
+    while (j < 8 && bytes[offset + 2 * j] === 0 && bytes[offset + 2 * j + 1] === 0) j++;
     if (j - i > bestLength) {
       best = i;
       bestLength = j - i;
     }
-    i = Math.max(j, i + 1);
+    i = j + 1;
   }
+  if (best === 8) return hexGroups(bytes, offset, 0, 8);
   // RFC 5952 §5: an IPv4-mapped address keeps its dotted tail.
-  if (best === 0 && bestLength === 5 && groups[5] === 0xffff)
+  if (best === 0 && bestLength === 5 && bytes[offset + 10] === 0xff && bytes[offset + 11] === 0xff)
     return `::ffff:${formatAddress(bytes, 'inet', offset + 12)}`;
-  const hex = (part: readonly number[]): string => part.map((g) => g.toString(16)).join(':');
-  return best < 0 ? hex(groups) : `${hex(groups.slice(0, best))}::${hex(groups.slice(best + bestLength))}`;
+  return `${hexGroups(bytes, offset, 0, best)}::${hexGroups(bytes, offset, best + bestLength, 8)}`;
 }
 
 /** Canonical text of the same address, e.g. `2001:DB8::0:1` → `2001:db8::1`. @throws ValidationError as {@link parseAddress}. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,43 +8,20 @@ import { restoreIpset } from '../../src/ipset/restore.js';
 import { openKernel } from '../../src/kernel/open.js';
 import { describeKernel } from '../support/backends.js';
 import { runTool } from '../support/ipset-script.js';
+import { compareTranscript, folder, TYPE_TRANSCRIPTS } from '../support/ipset-compare.js';
 import { ipset } from '../support/ipset-tool.js';
 import { makeNetns } from '../support/netns.js';
 import { steady } from '../support/steady.js';
-import { formatStep, type Outcome, parseTranscript, type Step } from '../support/transcript.js';
+import type { Outcome } from '../support/transcript.js';
 
-const folder = new URL('../golden/ipset/', import.meta.url);
-
-/** In the emulated machine a program takes long to start; there only what other kernels may lack is compared. */
-const IN_GUEST: ReadonlySet<string> = new Set(['elements-mac-mark.txt', 'elements-net-net.txt', 'sets.txt']);
-const emulated = process.env['IPVS_VM'] === '1';
+/** Types that a kernel may lack have a file of their own: it is the one to run in a guest. */
+const ELSEWHERE: ReadonlySet<string> = new Set(TYPE_TRANSCRIPTS);
 
 /** Both tools on this kernel, each in a namespace of its own, with the same command lines: what they say and how they end. */
 describeKernel(['ipset'], 'ipvs ipset beside ipset', () => {
   for (const file of readdirSync(folder)) {
-    const title = `says what ipset says: ${file.replace('.txt', '')}`;
-    if (emulated && !IN_GUEST.has(file)) {
-      it.skip(`${title} (skipped: in the guest only what the host's kernel may lack)`, () => undefined);
-      continue;
-    }
-    it(title, async () => {
-      await using theirs = await makeNetns('tool');
-      await using ours = await makeNetns('ours');
-      await using kernel = await openKernel({ netns: ours.path });
-      const steps = parseTranscript(readFileSync(new URL(file, folder), 'utf8')).filter(
-        (step): step is Extract<Step, { readonly kind: 'command' }> => step.kind === 'command',
-      );
-      const outcomes = await runTool(theirs, steps);
-      const said = (step: Step, { stdout, stderr, code }: Outcome): string =>
-        formatStep({ ...step, outcome: { stdout: steady(stdout), stderr, code } } as Step);
-      const expected: string[] = [];
-      const actual: string[] = [];
-      for (const [i, step] of steps.entries()) {
-        expected.push(said(step, outcomes[i]!));
-        actual.push(said(step, await ipset(kernel.ipset, step.argv, step.stdin)));
-      }
-      expect(actual).toEqual(expected);
-    });
+    if (ELSEWHERE.has(file.replace('.txt', ''))) continue;
+    it(`says what ipset says: ${file.replace('.txt', '')}`, () => compareTranscript(file));
   }
 
   it('reads and writes the same files, and asks in the same way', async () => {
@@ -95,6 +72,7 @@ describeKernel(['ipset'], 'ipvs ipset beside ipset', () => {
       { length: 500 },
       (_, i) => `add a 10.0.${i >> 8}.${i & 255},udp:${i} timeout 0 comment "n ${i}"`,
     );
+    const few = entries.slice(0, 20).map((line) => line.replace(' a ', ' b '));
     const text = `create a hash:ip,port timeout 0 comment counters\n${entries.join('\n')}\n`;
     await restoreIpset(kernel, text);
     const { stdout: theirs } = await netns.run(['ipset', 'save']);
@@ -102,9 +80,10 @@ describeKernel(['ipset'], 'ipvs ipset beside ipset', () => {
     for await (const piece of formatIpsetSave(kernel)) ours += piece;
     // The same listing of the same kernel: the order is that of the hash.
     expect(ours).toBe(theirs);
-    expect((await ipset(kernel.ipset, ['list', '-s'])).stdout).toBe(
-      (await netns.run(['ipset', 'list', '-s'])).stdout,
-    );
+    // Of more than some 2 KB the tool loses parts of elements when it sorts.
+    await restoreIpset(kernel, `create b hash:ip,port timeout 0 comment counters\n${few.join('\n')}\n`);
+    const sorted = ['list', 'b', '-s'];
+    expect((await ipset(kernel.ipset, sorted)).stdout).toBe((await netns.run(['ipset', ...sorted])).stdout);
     await netns.run(['ipset', 'destroy']);
     await netns.run(['ipset', 'restore'], { stdin: ours });
     expect((await kernel.ipset.get('a'))?.header.elements).toBe(500);
