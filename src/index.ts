@@ -9,6 +9,12 @@ export { formatSave, type SaveOptions } from './ipvs/save.js';
 export { parseSave, type ParseSaveOptions } from './ipvs/text/parse-save.js';
 export { formatIpsetSave, type IpsetSaveOptions } from './ipset/dump.js';
 export { restoreIpset, type IpsetRestoreOptions, type IpsetRestoreResult } from './ipset/restore.js';
+export {
+  formatIpsetRecord,
+  type IpsetRecord,
+  type NumberedIpsetRecord,
+  parseIpsetSave,
+} from './ipset/records.js';
 export type { TextInput } from './ipset/tool/stream.js';
 export type { ToolNames } from './ipset/tool/names.js';
 export type { NameSource } from './ipvs/text/endpoint.js';

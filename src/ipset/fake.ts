@@ -72,6 +72,11 @@ export interface FakeIpsetOptions {
   readonly usedByRules?: (name: string) => boolean;
 }
 
+/** Lists come behind what they hold in the kernel's listings. */
+function last({ set }: Slot): number {
+  return set.parameters.type === 'list:set' ? 1 : 0;
+}
+
 /** An answer that the fake gives instead of doing what was asked. */
 export interface FakeIpsetFault {
   /** Number that the kernel would answer: `-12`, `-4100`; or `overrun`: the request is carried out, but its reply is lost. */
@@ -152,8 +157,6 @@ class FakeChannel implements FakeIpsetChannel {
   }
 
   #text(): string {
-    // Lists behind what they hold, as in the kernel's listings.
-    const last = ({ set }: Slot): number => (set.parameters.type === 'list:set' ? 1 : 0);
     const slots = [...this.#slots.values()].sort((a, b) => last(a) - last(b) || (a.name < b.name ? -1 : 1));
     return formatSave(
       slots.flatMap((slot) => {
@@ -241,7 +244,8 @@ class FakeChannel implements FakeIpsetChannel {
     if (fault !== undefined) return makeReply({ error: fault });
     if (!this.privileged) return makeReply({ error: -EPERM });
     if (!this.#speaks(command.protocol)) return makeReply({ error: -IpsetErr.protocol });
-    const slots = command.name === '' ? [...this.#slots.values()] : [this.#slots.get(command.name)];
+    const all = [...this.#slots.values()].sort((a, b) => last(a) - last(b));
+    const slots = command.name === '' ? all : [this.#slots.get(command.name)];
     const headers: Uint8Array[] = [];
     const entries: Uint8Array[] = [];
     const heap = new TextHeap();

@@ -115,7 +115,7 @@ function hexGroups(bytes: Uint8Array, offset: number, from: number, to: number):
     const high = bytes[offset + 2 * i] ?? 0;
     const low = bytes[offset + 2 * i + 1] ?? 0;
     if (i > from) text += ':';
-    text += high === 0 ? HEX[low] : (HEX[high] ?? '') + (HEX2[low] ?? '');
+    text += high === 0 ? (HEX[low] ?? '') : (HEX[high] ?? '') + (HEX2[low] ?? '');
   }
   return text;
 }

@@ -278,7 +278,7 @@ class Builder {
     }
   }
 
-  #range(): readonly [number, number] | string {
+  #range(): readonly [number, number] | readonly [string, string] {
     const missing = (word: string): Error => new ToolError('usage', `Mandatory option \`${word}' is missing`);
     const first = this.#first;
     const last = this.#last;
@@ -293,17 +293,17 @@ class Builder {
     }
     if (typeof last !== 'string') throw missing('to');
     const ordered = Buffer.compare(bytesOf(first.ip, 'from').bytes, bytesOf(last, 'to').bytes) <= 0;
-    return ordered ? `${first.ip}-${last}` : `${last}-${first.ip}`;
+    return ordered ? [first.ip, last] : [last, first.ip];
   }
 }
 
 /** The ends of an IPv4 network. */
-function networkRange(ip: string, prefix: number): string {
+function networkRange(ip: string, prefix: number): readonly [string, string] {
   const size = 2 ** (32 - prefix);
   const number = bytesOf(ip, 'range').bytes.reduce((sum, byte) => sum * 256 + byte, 0);
   const start = Math.floor(number / size) * size;
   const dotted = (value: number): string => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join('.');
-  return `${dotted(start)}-${dotted(start + size - 1)}`;
+  return [dotted(start), dotted(start + size - 1)];
 }
 
 const INVALID_PREFIX = 'The value of the CIDR parameter of the IP address is invalid';

@@ -236,7 +236,7 @@ function formsOf(command: 'add' | 'del' | 'test', spec: SetTypeSpec): ReadonlySe
   if (command !== 'test') {
     forms.add('ports');
     if (first !== 'host') forms.add('network').add('range');
-  } else if (spec.name === 'hash:ip') forms.add('network').add('range');
+  } else if (spec.name === 'hash:ip' || spec.name === 'hash:ip,mark') forms.add('network').add('range');
   else if (first === 'net') forms.add('network');
   return forms;
 }

@@ -346,8 +346,7 @@ function isSame(header: SetHeader, type: SetType, options: CreateOptions): boole
   if (header.type !== type) return false;
   const known = SET_TYPES[type].options;
   return COMPARED.filter((name) => known.includes(name)).every(
-    (name) =>
-      String(header[name]).replace('-', ',') === String(options[name] ?? DEFAULTS[name]).replace('-', ','),
+    (name) => String(header[name]) === String(options[name] ?? DEFAULTS[name]),
   );
 }
 

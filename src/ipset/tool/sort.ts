@@ -44,7 +44,8 @@ export function compareAsIpset(a: string, b: string): number {
       direction = 1;
       continue;
     }
-    if (x.value !== y.value) return direction * (x.value - y.value);
+    // The tool takes the difference for a 32-bit number.
+    if (x.value !== y.value) return direction * ((x.value - y.value) | 0);
     const slash = left[x.end] === '/';
     if (slash !== (right[y.end] === '/')) return slash ? 1 : -1;
     if (slash) direction = -1;
