@@ -72,7 +72,10 @@ export interface VirtualServerAttributes {
   readonly schedulerFlags?: SchedulerFlags;
   /** Default false: no persistence. */
   readonly persistence?: Persistence | false;
-  /** One-packet scheduling, for UDP. Default false. */
+  /**
+   * One-packet scheduling, for UDP: every datagram is scheduled by itself and leaves no connection. With forwarding `masq` the answers
+   * therefore keep the real server's address (observed on 6.1): use `dr` or `tunnel`, or clients that take answers from anywhere. Default false.
+   */
   readonly onePacket?: boolean;
 }
 

@@ -170,6 +170,90 @@ describeKernel(['ipvs', 'rules'], 'real packets through a director', () => {
       }
       expect(chosen.size).toBe(1);
     });
+
+    it('persistence ends with its timeout', async () => {
+      const { ipvs } = lab.kernel;
+      const before = await ipvs.timeouts();
+      // Connections have to go before their template can.
+      await ipvs.setTimeouts({ udp: 1 });
+      try {
+        await serve(`udp://${VIP}:53`, { scheduler: 'rr', persistence: { timeout: 3 } }, undefined, {
+          port: 53,
+        });
+        const localAddress = CLIENTS[3] ?? '';
+        const [first] = await who(`udp://${VIP}:53`, { localAddress });
+        expect(REAL_SERVERS).toContain(first);
+        await expect
+
+          .poll(
+            () =>
+              connections(({ client, protocol }) => protocol === 'udp' && client.address === localAddress),
+            WAIT,
+          )
+          .toEqual([]);
+        const [second] = await who(`udp://${VIP}:53`, { localAddress });
+        expect(REAL_SERVERS).toContain(second);
+        expect(second).not.toBe(first);
+      } finally {
+        await ipvs.setTimeouts(before);
+      }
+    });
+
+    it('datagrams of one port belong together, unless each is scheduled by itself', async () => {
+      // Nothing remembers a packet that is scheduled by itself, so nothing translates the answer back: masquerading is not for it.
+      const direct = { forwarding: 'dr' };
+      const reals = { 'rs-1': direct, 'rs-2': direct, 'rs-3': direct };
+      const virtual = await serve(`udp://${VIP}:55`, { scheduler: 'rr' }, reals, { port: 55 });
+      const together = await who(`udp://${VIP}:55`, { count: 3, localPort: 41001 });
+      expect(new Set(together).size).toBe(1);
+      expect(REAL_SERVERS).toContain(together[0]);
+      await virtual.set({ onePacket: true });
+      expect(countOf(await who(`udp://${VIP}:55`, { count: 3, localPort: 41002 }))).toEqual({
+        'rs-1': 1,
+        'rs-2': 1,
+        'rs-3': 1,
+      });
+      expect(await connections(({ client }) => client.port === 41002)).toEqual([]);
+    });
+  });
+
+  describe('thresholds', () => {
+    it('a server with as many connections as it may have gets no more, until some have gone', async () => {
+      const { ipvs } = lab.kernel;
+      const before = await ipvs.timeouts();
+      const reals = { 'rs-1': { upperThreshold: 2 }, 'rs-2': {} };
+      // A port that no other test uses: a real server that comes back within two minutes has its old connections.
+      await serve(`udp://${VIP}:53`, { scheduler: 'rr' }, reals, { port: 54 });
+      const send = async (localPort: number): Promise<string> =>
+        (await who(`udp://${VIP}:53`, { localPort }))[0] ?? '';
+      const ports = [42001, 42002, 42003, 42004, 42005, 42006];
+      const names: string[] = [];
+      for (const port of ports) names.push(await send(port));
+      expect(countOf(names)).toEqual({ 'rs-1': 2, 'rs-2': 4 });
+      try {
+        // One more datagram of each of its connections, so that they have the new timeout.
+        await ipvs.setTimeouts({ udp: 1 });
+        for (const [i, port] of ports.entries())
+          if (names[i] === 'rs-1') expect(await send(port)).toBe('rs-1');
+        const { v4 } = addressOf('rs-1');
+        await expect.poll(() => connections(({ server }) => server.address === v4), WAIT).toEqual([]);
+      } finally {
+        await ipvs.setTimeouts(before);
+      }
+      const later: string[] = [];
+      for (const port of [42011, 42012, 42013, 42014]) later.push(await send(port));
+      expect(countOf(later)).toEqual({ 'rs-1': 2, 'rs-2': 2 });
+    });
+
+    it('a client is refused when no server may have more', async () => {
+      const reals = { 'rs-1': { upperThreshold: 1 } };
+      await serve(`tcp://${VIP}:80`, { scheduler: 'rr' }, reals, { port: 80 });
+      const held = await lab.client.hold(URL);
+      expect(held.answer).toMatchObject({ pod: 'rs-1' });
+      expect(await who(URL, REFUSED)).not.toContain('rs-1');
+      expect(await held.ask()).toMatchObject({ pod: 'rs-1' });
+      await held.close();
+    });
   });
 
   it('a firewall mark joins ports, and only what is marked', async () => {
@@ -257,6 +341,7 @@ describeKernel(['ipvs', 'rules'], 'real packets through a director', () => {
     );
 
     it.each([
+      { forwarding: 'masq', port: 8080, serverAddress: real.v6 },
       { forwarding: 'dr', port: 80, serverAddress: VIP6 },
       { forwarding: 'tunnel', port: 80, serverAddress: VIP6 },
     ])('IPv6, $forwarding', async ({ forwarding, port, serverAddress }) => {

@@ -36,8 +36,10 @@ function serveHttp({ port }) {
 }
 
 /** Answers every datagram with the same facts; `path` is the datagram's text. */
-async function serveUdp({ port }) {
-  for (const type of ['udp4', 'udp6']) {
+async function serveUdp({ port, address }) {
+  const addresses = address === undefined ? ['0.0.0.0', '::'] : [address];
+  for (const local of addresses) {
+    const type = local.includes(':') ? 'udp6' : 'udp4';
     const socket = dgram.createSocket({ type, ipv6Only: type === 'udp6' });
     socket.on('message', (message, from) => {
       const answer = {
@@ -50,7 +52,7 @@ async function serveUdp({ port }) {
     });
     await new Promise((resolve, reject) => {
       socket.once('error', reject);
-      socket.bind(port, type === 'udp4' ? '0.0.0.0' : '::', resolve);
+      socket.bind(port, local, resolve);
     });
   }
   return null;

@@ -51,8 +51,8 @@ export interface Agent {
   readonly pid: number;
   /** Serve HTTP on a port of all addresses of the namespace. */
   serveHttp(port: number): Promise<void>;
-  /** Answer UDP datagrams on a port of all addresses of the namespace. */
-  serveUdp(port: number): Promise<void>;
+  /** Answer UDP datagrams on a port of all addresses of the namespace, or of one, which the answers then come from. */
+  serveUdp(port: number, address?: string): Promise<void>;
   /**
    * Send requests, one after the other. `url` is `http://ADDRESS:PORT/PATH` or `udp://ADDRESS:PORT`, IPv6 in brackets. Resolves with
    * one outcome per request; never rejects because of the network.
@@ -117,8 +117,8 @@ export async function startAgent(netnsPath: string, name: string): Promise<Agent
     serveHttp: async (port) => {
       await call('serveHttp', { port });
     },
-    serveUdp: async (port) => {
-      await call('serveUdp', { port });
+    serveUdp: async (port, address) => {
+      await call('serveUdp', { port, address });
     },
     request: async (url, { count = 1, localAddress, localPort, timeoutMs = 8000 } = {}) => {
       const asked = { ...parseTarget(url), count, localAddress, localPort, timeout: timeoutMs };

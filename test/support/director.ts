@@ -13,8 +13,8 @@ import { makeTopology, type MemberNetns } from './topology.js';
  *                 └── rs-3
  *
  * Real servers have the virtual addresses on `lo` and open tunnel interfaces, so that every way of forwarding ends there. What they send
- * from an address of their own goes back through the director, as masquerading needs; what they send from a virtual address goes
- * straight to the client. All serve HTTP on 80 and 8080, UDP on 53.
+ * to the client goes back through the director, as masquerading needs; what they send from a virtual address goes straight to the client. All serve HTTP on 80 and 8080, UDP on 53 and 54,
+ * and on 55 of the virtual address.
  */
 export interface DirectorLab extends AsyncDisposable {
   /** The director's kernel. */
@@ -52,22 +52,33 @@ const batch = (lines: readonly string[]): { readonly stdin: string } => ({
   stdin: lines.map((line) => `${line}\n`).join(''),
 });
 
-async function setUpRealServer(netns: string, name: (typeof REAL_SERVERS)[number]): Promise<void> {
-  const { v4, v6 } = addressOf(name);
-  const back = (from: string, via: string): readonly string[] => [
-    `rule add from ${from} lookup 100`,
-    `route add default via ${via} table 100`,
-  ];
+async function setUpRealServer(netns: string): Promise<void> {
   const common = [
     `addr add ${VIP}/32 dev lo`,
     `addr add ${VIP6}/128 dev lo nodad`,
     ...TUNNELS.map((device) => `link set ${device} up`),
     `fou add port ${String(GUE_PORT)} gue`,
   ];
-  await run(netns, ['ip', '-batch', '-'], batch([...common, ...back(v4, DIRECTOR.v4)]));
-  await run(netns, ['ip', '-6', '-batch', '-'], batch(back(v6, DIRECTOR.v6)));
-  const unfiltered = ['all', 'tunl0', 'gre0'].map((device) => `net.ipv4.conf.${device}.rp_filter=0`);
-  await run(netns, ['sysctl', '-q', '-w', ...unfiltered]);
+  const routes = [
+    ...CLIENTS.map((client) => `route add ${client}/32 via ${DIRECTOR.v4}`),
+    `rule add from ${VIP} lookup 100`,
+    'route add 192.0.2.0/24 dev eth0 table 100',
+  ];
+  const routes6 = [
+    `route add ${CLIENT6}/128 via ${DIRECTOR.v6}`,
+    `rule add from ${VIP6} lookup 100`,
+    'route add 2001:db8:10::/64 dev eth0 table 100',
+  ];
+  await run(netns, ['ip', '-batch', '-'], batch([...common, ...routes]));
+  await run(netns, ['ip', '-6', '-batch', '-'], batch(routes6));
+  await run(netns, [
+    'sysctl',
+    '-q',
+    '-w',
+    ...['all', 'tunl0', 'gre0'].map((device) => `net.ipv4.conf.${device}.rp_filter=0`),
+    // The director tells them that the client is nearer than they think; IPv6 has no switch for telling.
+    ...['all', 'eth0'].map((device) => `net.ipv6.conf.${device}.accept_redirects=0`),
+  ]);
 }
 
 /** What the kernel does not load by itself for what the lab and its tests need: tunnels, their interfaces in new namespaces, SCTP. */
@@ -111,9 +122,10 @@ export async function makeDirectorLab(): Promise<DirectorLab> {
     await Promise.all(
       REAL_SERVERS.map(async (name) => {
         const { netns, agent } = topology.host(name);
-        await setUpRealServer(netns.path, name);
+        await setUpRealServer(netns.path);
         for (const port of [80, 8080]) await agent.serveHttp(port);
-        await agent.serveUdp(53);
+        for (const port of [53, 54]) await agent.serveUdp(port);
+        await agent.serveUdp(55, VIP);
       }),
     );
     kernel = await openKernel({ netns: director.path });
