@@ -11,6 +11,7 @@ import type { MachineFacts } from './kernel/machine.js';
 import type { Kernel } from './kernel/types.js';
 import { fakeRouteChannel, type FakeRouteChannel } from './link/fake.js';
 import { fakeRunner, type FakeRunner } from './rules/fake.js';
+import { fakeNft, type FakeNft } from './rules/nft/fake.js';
 import { createRules } from './rules/rules.js';
 import { createFakeSysctl, type FakeSysctl } from './sysctl/fake.js';
 
@@ -21,6 +22,7 @@ export interface FakeParts {
   readonly route: FakeRouteChannel;
   readonly conntrack: FakeConntrackChannel;
   readonly runner: FakeRunner;
+  readonly nft: FakeNft;
   readonly sysctl: FakeSysctl;
 }
 
@@ -28,7 +30,7 @@ export interface FakeParts {
 export interface FakeKernel extends Kernel {
   readonly fake: FakeParts;
   /**
-   * The whole state as text: the save forms of ipvsadm, ipset and iptables, and the addresses of links. For snapshots and for the
+   * The whole state as text: the save forms of ipvsadm, ipset and iptables, our nft tables, and the addresses of links. For snapshots and for the
    * messages of failing tests.
    */
   dump(): string;
@@ -43,7 +45,7 @@ export type {
   FakeSysctl,
 };
 
-export { type FakeNft, fakeNft } from './rules/nft/fake.js';
+export { type FakeNft, fakeNft };
 
 /** A fresh, empty kernel in memory. */
 export function fakeKernel(): FakeKernel {
@@ -61,6 +63,7 @@ export function fakeKernel(): FakeKernel {
           .split('\n')
           .some((line) => line.startsWith(`create ${name} `)),
     }),
+    nft: fakeNft(),
     sysctl: createFakeSysctl(),
   };
   const kernel = assembleKernel({
@@ -68,11 +71,12 @@ export function fakeKernel(): FakeKernel {
     open: (subsystem) => Promise.resolve(fake[subsystem]),
     connections: () => Readable.from([fake.ipvs.connectionTable]),
     rules: createRules(fake.runner),
+    nft: fake.nft,
     sysctl: fake.sysctl,
     machine: () => Promise.resolve(fakeMachine(fake.ipvs)),
   });
   const dump = (): string =>
-    [fake.ipvs.save(), ipset.dump(), fake.route.dump(), fake.runner.dump()]
+    [fake.ipvs.save(), ipset.dump(), fake.route.dump(), fake.runner.dump(), fake.nft.dump()]
       .filter((part) => part !== '')
       .join('\n');
   return Object.assign(kernel, { fake, dump });

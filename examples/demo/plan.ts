@@ -30,7 +30,7 @@ const GROUPS: readonly Group[] = [
     shown: 30,
     holds: (operation) => operation.op === 'addEntry' && !isRecord(operation),
   },
-  group('Firewall rules that ask the sets, one write per address family', 9, 'applyRules'),
+  group('Firewall rules that ask the sets, one write per address family', 9, 'applyRules', 'applyNft'),
   group('Virtual servers', 30, 'addVirtualServer', 'setVirtualServer'),
   group('Real servers behind them', 8, 'addRealServer', 'setRealServer', 'removeRealServer'),
   group('Addresses: from here on the Services are open', 30, 'addAddress'),

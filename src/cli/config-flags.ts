@@ -13,6 +13,7 @@ import type { StateFlags } from './options.js';
 /** What a reader typed, by the names that configuration fields have in messages. */
 const FLAG_OF: Readonly<Record<string, string>> = {
   profile: '--profile',
+  rules: '--rules',
   masqueradeAll: '--masquerade-all',
   masqueradeBit: '--iptables-masquerade-bit',
   clusterCIDR: '--cluster-cidr',
@@ -85,6 +86,7 @@ export async function configFromFlags(flags: Partial<StateFlags>): Promise<Confi
   }
   const given = definedOnly({
     profile: flags.profile,
+    rules: flags.rules,
     families: families(flags.family),
     masqueradeAll: flags.masqueradeAll,
     masqueradeBit: flags.iptablesMasqueradeBit,

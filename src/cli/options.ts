@@ -1,6 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { KernelOptions } from '../kernel/types.js';
-import { DETECT_LOCAL_MODES, type DetectLocalMode, type Profile, PROFILES } from '../proxy/index.js';
+import {
+  DETECT_LOCAL_MODES,
+  type DetectLocalMode,
+  type Profile,
+  PROFILES,
+  RULES_BACKENDS,
+  type RulesBackend,
+} from '../proxy/index.js';
 
 /** Options of every command that looks at a kernel. */
 export interface KernelFlags {
@@ -21,6 +28,7 @@ export interface StateFlags extends ScopeFlags {
   readonly nodeFacts?: string;
   readonly hostnameOverride?: string;
   readonly profile?: Profile;
+  readonly rules?: RulesBackend;
   readonly clusterCidr?: readonly string[];
   readonly detectLocalMode?: DetectLocalMode;
   readonly podBridgeInterface?: string;
@@ -110,6 +118,11 @@ function addProxyOptions(command: Command): Command {
   command
     .addOption(
       new Option('--profile <name>', 'which rules and sets are written (default: classic)').choices(PROFILES),
+    )
+    .addOption(
+      new Option('--rules <program>', 'what holds rules and sets (default: iptables, with ipset)').choices(
+        RULES_BACKENDS,
+      ),
     )
     .addOption(new Option('--proxy-mode <mode>', 'accepted for kube-proxy’s sake').choices(['ipvs']))
     .option('--cluster-cidr <cidrs>', 'networks of the pods, at most one per family', list)

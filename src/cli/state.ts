@@ -19,7 +19,7 @@ export interface StateAndConfig {
 /** What the current profile can use of this machine. */
 async function withFeatures(config: ProxyConfig, kernel: Kernel, { io }: CliContext): Promise<ProxyConfig> {
   const [family] = config.families;
-  if (config.profile !== 'current' || family === undefined) return config;
+  if (config.profile !== 'current' || config.rules === 'nft' || family === undefined) return config;
   const { ipvsMatch } = await kernel.rules.features(family);
   if (ipvsMatch.available) return config;
   io.err(

@@ -7,6 +7,7 @@ import { createLink } from '../link/link.js';
 import { loadAddon } from '../native/load.js';
 import { openChannel } from '../netlink/channel.js';
 import type { Channel, OpenChannel, Subsystem } from '../netlink/types.js';
+import { createNft } from '../rules/nft/nft.js';
 import { createRules } from '../rules/rules.js';
 import { createRunner } from '../rules/runner.js';
 import { createSysctl } from '../sysctl/sysctl.js';
@@ -21,6 +22,7 @@ export interface KernelParts {
   readonly open: OpenChannel;
   readonly connections: ConnectionSource;
   readonly rules: Kernel['rules'];
+  readonly nft: Kernel['nft'];
   readonly sysctl: Kernel['sysctl'];
   /** What the machine says of itself. */
   readonly machine: () => Promise<MachineFacts>;
@@ -70,6 +72,7 @@ export function assembleKernel(parts: KernelParts): Kernel {
     link,
     conntrack,
     rules: parts.rules,
+    nft: parts.nft,
     sysctl: parts.sysctl,
     features: (options) => probeFeatures({ ipvs, ipset, machine: parts.machine }, options),
     close,
@@ -91,11 +94,13 @@ export async function openKernel(options: KernelOptions = {}): Promise<Kernel> {
   loadAddon();
   const { label, path } = await resolveNetns(options.netns);
   const place = path === undefined ? {} : { netnsPath: path };
+  const runner = createRunner(place);
   return assembleKernel({
     netns: label,
     open: (subsystem) => openChannel(subsystem, place),
     connections: connectionSource(path),
-    rules: createRules(createRunner(place)),
+    rules: createRules(runner),
+    nft: createNft(runner),
     sysctl: createSysctl(path),
     machine: () => machineFacts(),
   });

@@ -3,6 +3,7 @@ import type { Ipset } from '../ipset/types.js';
 import type { Ipvs } from '../ipvs/types.js';
 import type { Link } from '../link/types.js';
 import type { CallOptions } from '../netlink/types.js';
+import type { Nft } from '../rules/nft/types.js';
 import type { Rules } from '../rules/types.js';
 import type { Sysctl } from '../sysctl/types.js';
 
@@ -86,6 +87,8 @@ export interface Kernel extends AsyncDisposable {
   readonly link: Link;
   readonly conntrack: Conntrack;
   readonly rules: Rules;
+  /** Rules and sets as a table of nft: the other way to have them. */
+  readonly nft: Nft;
   readonly sysctl: Sysctl;
   /** What is usable here. Never fails for what is missing: that is in the answer. */
   features(options?: CallOptions): Promise<Features>;

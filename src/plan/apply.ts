@@ -31,6 +31,7 @@ const skipped = (reason: string): Outcome => ({ status: 'skipped', reason });
 class Damage {
   readonly #sets = new Set<string>();
   readonly #rules = new Set<Family>();
+  readonly #leftovers = new Set<Family>();
   readonly #interfaces = new Set<string>();
   /** Virtual servers that could not be recorded, added or removed. */
   readonly #unrecorded = new Set<VirtualServerUrl>();
@@ -54,7 +55,9 @@ class Damage {
         if (operation.records !== undefined) this.#unrecorded.add(operation.records);
         break;
       case 'applyRules':
-        this.#rules.add(operation.family);
+      case 'applyNft':
+        // Of leftovers nothing depends but what they name.
+        (operation.leftover === true ? this.#leftovers : this.#rules).add(operation.family);
         break;
       case 'addInterface':
         this.#interfaces.add(operation.interface);
@@ -78,6 +81,16 @@ class Damage {
       case 'deleteEntry':
         return operation.records !== undefined && this.#remaining.has(operation.records)
           ? `${operation.records} is still there and stays recorded`
+          : undefined;
+      case 'applyRules':
+      case 'applyNft':
+        // The second transaction of nft goes on from the first, and old rules stay until the new ones are in force.
+        return this.#rules.has(operation.family)
+          ? 'the rules that were to come before could not be applied'
+          : undefined;
+      case 'destroySet':
+        return operation.record !== true && this.#leftovers.has(operation.family)
+          ? 'rules that may name it are still there'
           : undefined;
       case 'addVirtualServer':
         if (this.#unrecorded.has(operation.virtualServer)) return 'it could not be recorded as ours';
@@ -246,7 +259,7 @@ class Executor {
   }
 
   async #single(operation: Operation): Promise<Outcome> {
-    const { ipvs, ipset, link, rules, sysctl } = this.#kernel;
+    const { ipvs, ipset, link, rules, nft, sysctl } = this.#kernel;
     switch (operation.op) {
       case 'setSysctl':
         this.sysctls.push(await sysctl.set(operation.name, operation.value, this.#call));
@@ -269,6 +282,9 @@ class Executor {
       case 'applyRules':
         await rules.apply(operation.diff, this.#call);
         break;
+      case 'applyNft':
+        await nft.apply(operation.diff, this.#call);
+        break;
       default:
         throw new TypeError(`${operation.op} is not applied by itself`);
     }
@@ -290,7 +306,8 @@ class Executor {
 }
 
 /**
- * Carry a plan out, pipelined: one call per set, one for virtual servers, one for real servers, one restore per family. Not
+ * Carry a plan out, pipelined: one call per set, one for virtual servers, one for real servers, one restore (or up to two
+ * transactions of nft) per family. Not
  * atomic; every operation has an outcome in the report, and what depends on something that failed is skipped rather than
  * half-programmed: no virtual server without its record and its rules, no real server without its virtual server, no address
  * without a virtual server. Real servers of services that exist are updated even when rules fail.

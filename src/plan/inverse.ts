@@ -110,6 +110,10 @@ function undo(
       return [{ ...operation, op: 'addEntry' }];
     case 'applyRules':
       return [undoRules(operation)];
+    case 'applyNft': {
+      const { op, family, diff, undo: back } = operation;
+      return [{ op, family, diff: back, undo: diff }];
+    }
     case 'addVirtualServer': {
       const { family, virtualServer, attributes } = operation;
       const realServers = made.realServers.get(virtualServer) ?? [];

@@ -1,11 +1,13 @@
-import { isUnsupported } from '../errors.js';
+import { CommandError, isUnsupported } from '../errors.js';
 import type { SetHeader, SetSnapshot } from '../ipset/types.js';
 import type { IpvsTimeouts, VirtualServer } from '../ipvs/types.js';
 import type { Kernel } from '../kernel/types.js';
 import type { LinkAddressState, LinkState } from '../link/types.js';
 import type { Family } from '../net/address.js';
 import type { CallOptions } from '../netlink/types.js';
+import type { NftTable } from '../rules/nft/types.js';
 import type { RuleSet } from '../rules/types.js';
+import { noRules } from '../rules/diff.js';
 import type { DesiredState, OwnershipScope } from './types.js';
 
 /** A set that exists. */
@@ -26,6 +28,8 @@ export interface Observed {
   /** Other addresses of the scope's interface, with their prefix lengths, but for the kernel's own link-local ones: a stranger's. */
   readonly foreignAddresses?: readonly string[];
   readonly rules: readonly RuleSet[];
+  /** Our nft tables, those that exist; absent when they were not read. */
+  readonly nft?: readonly NftTable[];
   /** Values of the sysctls that were asked for. */
   readonly sysctls: ReadonlyMap<string, string | undefined>;
   /** Only when asked for. */
@@ -52,7 +56,7 @@ async function read<T>(reading: Promise<readonly T[]>, needed: boolean): Promise
 export async function observe(
   kernel: Kernel,
   scope: OwnershipScope,
-  wanted: Pick<DesiredState, 'families' | 'sysctls' | 'timeouts'> = { families: [], sysctls: [] },
+  wanted: Pick<DesiredState, 'families' | 'sysctls' | 'timeouts' | 'rules'> = { families: [], sysctls: [] },
   options: CallOptions = {},
 ): Promise<Observed> {
   const families = new Set(scope.families.map(({ family }) => family));
@@ -61,13 +65,23 @@ export async function observe(
     kernel.ipvs.list({ ...options, realServers: true }),
     wanted.families.some(({ virtualServers }) => virtualServers.length > 0),
   );
-  const needsSets = wanted.families.some(({ sets }) => sets.length > 0);
+  const nft = wanted.rules === 'nft';
+  const needsSets = !nft && wanted.families.some(({ sets }) => sets.length > 0);
   const names = new Set(scope.families.flatMap(({ sets, record }) => [...sets, record]));
 
-  const [sets, link, rules, sysctls, timeouts] = await Promise.all([
+  const [sets, link, rules, tables, sysctls, timeouts] = await Promise.all([
     snapshots(kernel, names, needsSets, options),
     kernel.link.get(scope.interface, options),
-    Promise.all(scope.families.map(({ family, chains }) => kernel.rules.read(family, chains, options))),
+    Promise.all(
+      scope.families.map(({ family, chains }) =>
+        orNone(kernel.rules.read(family, chains, options), nft, () => noRules(family)),
+      ),
+    ),
+    Promise.all(
+      scope.families
+        .filter((family) => family.nft === true)
+        .map(({ family }) => orNone(kernel.nft.read(family, options), !nft, () => undefined)),
+    ),
     Promise.all(
       wanted.sysctls.map(async ({ name }) => [name, await kernel.sysctl.get(name, options)] as const),
     ),
@@ -84,9 +98,25 @@ export async function observe(
       .filter((a) => !isHostAddress(a) && !(a.family === 'inet6' && a.scope === 'link'))
       .map(({ address, prefix }) => `${address}/${prefix}`),
     rules,
+    nft: tables.filter((table) => table !== undefined),
     sysctls: new Map(sysctls),
     ...(timeouts === undefined ? {} : { timeouts }),
   };
+}
+
+/** What programs and the kernel say where they know nothing of nf_tables, or of x_tables. */
+const NO_SUBSYSTEM = /not supported|[Tt]able does not exist/;
+
+/** Without its program or its part of the kernel, the back end that is not wanted holds nothing of ours. */
+async function orNone<T>(reading: Promise<T>, optional: boolean, none: () => T): Promise<T> {
+  try {
+    return await reading;
+  } catch (err) {
+    const absent =
+      err instanceof CommandError && (err.code === 'ERR_COMMAND_MISSING' || NO_SUBSYSTEM.test(err.stderr));
+    if (optional && absent) return none();
+    throw err;
+  }
 }
 
 const HOST_PREFIX: Readonly<Record<Family, number>> = { inet: 32, inet6: 128 };

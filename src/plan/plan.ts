@@ -5,6 +5,7 @@ import { parseUrl, recordEntry } from './canonical.js';
 import { diffServers, type ServerChanges } from './diff-servers.js';
 import { diffSets, type SetChanges } from './diff-sets.js';
 import { inverseOf } from './inverse.js';
+import { diffNftTable, type NftChanges } from './diff-nft.js';
 import type { Observed } from './observe.js';
 import { formatOperation } from './print.js';
 import type {
@@ -16,6 +17,7 @@ import type {
   FamilyState,
   Operation,
   OwnershipScope,
+  RulesBackend,
 } from './types.js';
 
 /** Options of {@link plan}. */
@@ -97,7 +99,9 @@ interface FamilyChanges {
   readonly servers: ServerChanges;
   readonly sets: SetChanges;
   readonly record: SetChanges;
-  readonly rules: Operation[];
+  /** Of the wanted back end, and then what the other one has. */
+  readonly rules: readonly Operation[];
+  readonly nft: NftChanges;
   readonly addAddresses: Operation[];
   readonly removeAddresses: Operation[];
 }
@@ -131,7 +135,7 @@ function withUrls(operations: readonly Operation[], servers: ServerChanges): rea
 function diffFamily(
   scope: FamilyScope,
   state: FamilyState,
-  keep: boolean,
+  backend: RulesBackend | undefined,
   observed: Observed,
   owner: OwnershipScope,
   options: PlanOptions,
@@ -150,7 +154,7 @@ function diffFamily(
   // A record that still names excluded servers stays, even when nothing else is wanted.
   const record = diffSets(
     { ...scope, sets: [scope.record] },
-    keep || compared.owned.size > 0 ? [recordSet(scope, compared)] : [],
+    backend !== undefined || compared.owned.size > 0 ? [recordSet(scope, compared)] : [],
     observed.sets,
   );
   // What cannot be recorded cannot be owned.
@@ -166,7 +170,16 @@ function diffFamily(
           conflicts: compared.conflicts,
         };
   const actual: RuleSet = observed.rules.find((rules) => rules.family === family) ?? noRules(family);
-  const diff = diffRules(state.rules, actual);
+  const diff = diffRules(backend === 'iptables' ? state.rules : noRules(family), actual);
+  const leftover = backend === 'iptables' ? {} : ({ leftover: true } as const);
+  const rules: Operation[] = isEmptyDiff(diff)
+    ? []
+    : [{ op: 'applyRules', family, diff, before: chainsIn(diff, actual), ...leftover }];
+  const nft = diffNftTable(
+    backend === 'nft' ? state : undefined,
+    family,
+    observed.nft?.find((table) => table.family === family),
+  );
 
   const bound = new Set(observed.addresses.filter((a) => a.family === family).map((a) => a.address));
   const wanted = new Set(state.boundAddresses);
@@ -176,9 +189,10 @@ function diffFamily(
 
   return {
     servers,
-    sets: diffSets(scope, state.sets, observed.sets),
+    sets: diffSets(scope, backend === 'iptables' ? state.sets : [], observed.sets),
     record,
-    rules: isEmptyDiff(diff) ? [] : [{ op: 'applyRules', family, diff, before: chainsIn(diff, actual) }],
+    rules: [...nft.additions, ...rules, ...nft.leftovers],
+    nft,
     addAddresses: [...wanted].filter((text) => !bound.has(text)).map(address('addAddress')),
     removeAddresses: [...bound].filter((text) => !wanted.has(text)).map(address('removeAddress')),
   };
@@ -191,14 +205,14 @@ function diffFamily(
  * 2. what is not wanted closes: its address goes, then the virtual server
  * 3. sets come to be; wanted virtual servers are recorded as ours; entries are added
  * 4. rules, per family in one restore: by now every set that they name is there and filled, and no service is open yet that
- *    would need them
+ *    would need them. With nft, one transaction that has entries as well. Then what the other back end has of ours
  * 5. virtual servers, then addresses: never is an address ours without its virtual server, so that no program of the host ever
  *    answers in place of a service
  * 6. real servers: new before changed before removed. After the addresses, since the kernel refuses real servers in a namespace that
  *    has no local address yet (EINVAL; a fresh one with lo down)
- * 7. what is left over: entries, records, sets, the interface
+ * 7. what is left over: entries (with nft one more transaction), records, sets, the interface
  *
- * @throws ValidationError when `desired` is malformed, has a family twice, or one that is outside the scope.
+ * @throws ValidationError when `desired` is malformed, has a family twice, or one that is outside the scope, as nft's table may be.
  */
 export function plan(
   desired: DesiredState,
@@ -210,12 +224,15 @@ export function plan(
     const path = `families[${i}].family`;
     if (!scope.families.some((f) => f.family === family))
       throw new ValidationError(path, 'a family of the scope', family);
+    if (desired.rules === 'nft' && scope.families.some((f) => f.family === family && f.nft !== true))
+      throw new ValidationError('rules', 'iptables: the nft table is not in the scope', 'nft');
     if (desired.families.findIndex((f) => f.family === family) !== i)
       throw new ValidationError(path, 'each family once', family);
   }
   const changes = scope.families.map((family) => {
     const state = desired.families.find((f) => f.family === family.family);
-    return diffFamily(family, state ?? empty(family), state !== undefined, observed, scope, options);
+    const backend = state === undefined ? undefined : (desired.rules ?? 'iptables');
+    return diffFamily(family, state ?? empty(family), backend, observed, scope, options);
   });
   const conflicts: Conflict[] = changes.flatMap(({ servers, sets, record }) => [
     ...servers.conflicts,
@@ -272,6 +289,7 @@ export function plan(
     ...all(({ servers }) => servers.servers),
     ...(ours ?? all(({ addAddresses }) => addAddresses)),
     ...all(({ servers }) => servers.realServers),
+    ...all(({ nft }) => nft.deletions),
     ...all(({ sets }) => sets.deletions),
     ...all(({ record, servers }) => withUrls(record.deletions, servers)),
     ...all(({ sets }) => sets.destructions),

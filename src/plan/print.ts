@@ -1,5 +1,6 @@
 import type { VirtualServerAttributes } from '../ipvs/types.js';
 import { joinHostPort } from '../net/address.js';
+import type { NftDiff, NftElements } from '../rules/nft/types.js';
 import type { Operation, RealServerFacts } from './types.js';
 
 /** The attributes of a virtual server that are not at their default, in words. */
@@ -44,6 +45,32 @@ function rulesText(diff: Extract<Operation, { op: 'applyRules' }>['diff']): stri
     .join('; ');
 }
 
+/** Elements of sets, each by name while they are few. */
+const SHOWN_ELEMENTS = 8;
+
+/** What a difference of our nft table comes to. */
+function nftChangeText(diff: NftDiff): string {
+  const names = (items: readonly { readonly name: string }[]): string =>
+    items.map(({ name }) => name).join(' ');
+  const elements = (verb: string, { set, elements: all }: NftElements): string => {
+    if (all.length === 0) return '';
+    const what = all.length > SHOWN_ELEMENTS ? `${all.length} elements` : `{ ${all.join(', ')} }`;
+    return `${verb} ${set} ${what}`;
+  };
+  return [
+    diff.replace ? (diff.addSets.length + diff.writeChains.length === 0 ? 'remove' : 'replace') : '',
+    diff.addSets.length === 0 ? '' : `sets ${names(diff.addSets)}`,
+    ...diff.deleteElements.map((each) => elements('delete', each)),
+    ...diff.addSets.map(({ name, elements: all }) => elements('add', { set: name, elements: all })),
+    ...diff.addElements.map((each) => elements('add', each)),
+    diff.writeChains.length === 0 ? '' : `write ${names(diff.writeChains)}`,
+    diff.removeChains.length === 0 ? '' : `remove chains ${diff.removeChains.join(' ')}`,
+    diff.removeSets.length === 0 ? '' : `remove sets ${diff.removeSets.join(' ')}`,
+  ]
+    .filter((part) => part !== '')
+    .join('; ');
+}
+
 /** One operation on one line: a sign (`+` new, `-` gone, `~` changed), the object, and what matters about it. */
 export function formatOperation(operation: Operation): string {
   switch (operation.op) {
@@ -79,6 +106,8 @@ export function formatOperation(operation: Operation): string {
       return `- entry ${operation.set} ${operation.entry}`;
     case 'applyRules':
       return `~ rules ${operation.family}: ${rulesText(operation.diff)}`;
+    case 'applyNft':
+      return `~ nft ${operation.family}: ${nftChangeText(operation.diff)}`;
     case 'addVirtualServer':
       return `+ virtual server ${operation.virtualServer} ${attributesText(operation.attributes)}`;
     case 'setVirtualServer':

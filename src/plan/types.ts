@@ -9,6 +9,7 @@ import type {
 } from '../ipvs/types.js';
 import type { Family } from '../net/address.js';
 import type { Protocol } from '../net/protocol.js';
+import type { NftDiff } from '../rules/nft/types.js';
 import type { Chain, RuleSet, RulesDiff, TableName } from '../rules/types.js';
 import type { SysctlChange } from '../sysctl/types.js';
 
@@ -25,6 +26,12 @@ export interface DesiredSet {
   /** Canonical text, as `ipset save` prints it: `10.96.0.10,tcp:80`. */
   readonly entries: readonly string[];
 }
+
+/**
+ * What holds rules and the sets that they name. `iptables`: iptables rules and ipsets. `nft`: one table of nft for each family, with
+ * sets of its own.
+ */
+export type RulesBackend = 'iptables' | 'nft';
 
 /** What one address family is to look like. */
 export interface FamilyState {
@@ -51,6 +58,11 @@ export interface DesiredSysctl {
  */
 export interface DesiredState {
   readonly families: readonly FamilyState[];
+  /**
+   * What holds the rules and sets of every family. Default `iptables`. What the other one holds of ours goes, as soon as the
+   * wanted one is in force.
+   */
+  readonly rules?: RulesBackend;
   /** Whether the scope's dummy interface is to exist. */
   readonly interface: boolean;
   readonly sysctls: readonly DesiredSysctl[];
@@ -71,6 +83,8 @@ export interface FamilyScope {
   readonly sets: readonly string[];
   /** Names of the chains that are ours; jumps into them from base chains are ours too. */
   readonly chains: readonly ChainName[];
+  /** The nft table `kube-ipvs` of the family is ours, with everything in it. Default false: it is not looked at. */
+  readonly nft?: boolean;
   /**
    * Name of the `hash:ip,port` set in which the virtual servers that we made are recorded. A virtual server is ours when it is in
    * here, and only then. Written before a virtual server is added, deleted after it was removed, so that the record covers the
@@ -162,6 +176,18 @@ export type Operation =
       readonly diff: RulesDiff;
       /** The chains that the difference rewrites or removes, as they were. */
       readonly before: readonly Chain[];
+      /** Ours of earlier, in favour of the other back end or of nothing. */
+      readonly leftover?: true;
+    }
+  /** One transaction of nft. */
+  | {
+      readonly op: 'applyNft';
+      readonly family: Family;
+      readonly diff: NftDiff;
+      /** What leads back. */
+      readonly undo: NftDiff;
+      /** As in `applyRules`. */
+      readonly leftover?: true;
     }
   | {
       readonly op: 'addVirtualServer';

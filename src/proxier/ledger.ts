@@ -11,8 +11,23 @@ import type {
   FamilyState,
   OwnershipScope,
 } from '../plan/types.js';
+import { noRules } from '../rules/diff.js';
+import { nftTable } from '../rules/nft/compile.js';
+import type { NftTable } from '../rules/nft/types.js';
 import type { RuleSet } from '../rules/types.js';
 import type { FamilyChange, MergedState } from './merged.js';
+
+/**
+ * A set of nft with the entries that a change adds. Networks must not overlap there, so that the others at the same addresses and
+ * ports have to be known.
+ */
+function withChange(set: DesiredSet, change: FamilyChange, merged: MergedState): DesiredSet {
+  const added = change.addedEntries.get(set.name) ?? [];
+  if (set.type !== 'hash:ip,port,net') return { ...set, entries: added };
+  const removed = change.removedEntries.get(set.name) ?? [];
+  if (added.length + removed.length === 0) return { ...set, entries: [] };
+  return { ...set, entries: merged.besides(change.family, set.name, [...added, ...removed]) };
+}
 
 /** What a plan is made from. */
 export interface PlanInput {
@@ -31,6 +46,8 @@ export class Ledger {
   /** Entries by record. */
   readonly #records = new Map<string, Set<string>>();
   readonly #rules = new Map<Family, RuleSet>();
+  /** With nft: the sets of its tables, without entries; chains are those of the rules. */
+  readonly #nftSets = new Map<Family, readonly DesiredSet[]>();
   #interface: LinkState | undefined;
 
   constructor(scope: OwnershipScope, observed: Observed) {
@@ -78,7 +95,15 @@ export class Ledger {
           break;
       }
     }
-    for (const { family, rules } of desired.families) if (!broken.has(family)) this.#rules.set(family, rules);
+    for (const { family, rules, sets } of desired.families) {
+      if (broken.has(family)) continue;
+      this.#rules.set(family, rules);
+      if (desired.rules === 'nft')
+        this.#nftSets.set(
+          family,
+          sets.map((set) => ({ ...set, entries: [] })),
+        );
+    }
   }
 
   /**
@@ -92,13 +117,16 @@ export class Ledger {
   ): PlanInput {
     const sets = new Map<string, ObservedSet>();
     const addresses: { family: Family; address: string }[] = [];
+    const nft: NftTable[] = [];
     const families = changes.map((change): FamilyState => {
       const { family, urls, addedEntries, removedEntries } = change;
       const shape = merged.frame().find((f) => f.family === family);
       if (shape === undefined) throw new Error(`no ${family} in the frame`);
+      const nftSets = this.#nftSets.get(family);
+      if (nftSets !== undefined) nft.push(this.#nftTable(family, nftSets, change, merged));
       const touched = new Set([...addedEntries.keys(), ...removedEntries.keys()]);
       const wanted: DesiredSet[] = [];
-      for (const set of shape.sets) {
+      for (const set of nftSets === undefined ? shape.sets : []) {
         if (touched.has(set.name)) wanted.push({ ...set, entries: addedEntries.get(set.name) ?? [] });
       }
       for (const name of touched) {
@@ -112,22 +140,39 @@ export class Ledger {
         virtualServers: [...urls]
           .map((url) => merged.server(url, family))
           .filter((spec): spec is VirtualServerSpec => spec !== undefined),
-        sets: wanted,
+        sets: nftSets === undefined ? wanted : shape.sets.map((set) => withChange(set, change, merged)),
         rules: shape.rules,
         boundAddresses: change.addedAddresses,
       };
     });
     return {
-      desired: { families, interface: true, sysctls: [] },
+      desired: { families, rules: this.#nftSets.size > 0 ? 'nft' : 'iptables', interface: true, sysctls: [] },
       observed: {
         virtualServers: servers,
         sets,
         interface: this.#interface,
         addresses,
-        rules: [...this.#rules.values()],
+        rules: this.#nftSets.size > 0 ? [] : [...this.#rules.values()],
+        nft,
         sysctls: new Map(),
       },
     };
+  }
+
+  /** What is known of a table, with those entries that a change takes away, or that may overlap with those that come. */
+  #nftTable(
+    family: Family,
+    sets: readonly DesiredSet[],
+    change: FamilyChange,
+    merged: MergedState,
+  ): NftTable {
+    const before = sets.map((set) => {
+      const removed = change.removedEntries.get(set.name) ?? [];
+      const added = new Set(change.addedEntries.get(set.name));
+      const others = withChange(set, change, merged).entries.filter((entry) => !added.has(entry));
+      return { ...set, entries: [...others, ...removed] };
+    });
+    return nftTable(this.#rules.get(family) ?? noRules(family), before);
   }
 
   /** The family's record, as far as it is about these virtual servers. */

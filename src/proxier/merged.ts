@@ -271,6 +271,7 @@ export class MergedState {
           boundAddresses: [...bound.keys],
         };
       }),
+      rules: this.#config.rules,
       interface: true,
       sysctls: kubeSysctls(this.#config),
       timeouts: this.#config.timeouts,
@@ -282,6 +283,13 @@ export class MergedState {
     return [...new Set(this.#groups.values())].flatMap(({ state }) =>
       state.families.flatMap(({ skipped }) => skipped),
     );
+  }
+
+  /** Entries of a set that are about the addresses and ports at which entries came or went: what they may overlap with is among them. */
+  besides(family: Family, set: string, touched: readonly string[]): readonly string[] {
+    const heads = new Set(touched.map(headOf));
+    const entries = this.#families.find((sum) => sum.family === family)?.entries.get(set)?.keys ?? [];
+    return [...entries].filter((entry) => heads.has(headOf(entry)));
   }
 
   /** Health check node ports of one Service, if it is to have one. */
@@ -347,6 +355,9 @@ export class MergedState {
       this.#families.find((sum) => sum.family === family.family)?.count(family, by);
   }
 }
+
+/** An entry without its last part. */
+const headOf = (entry: string): string => entry.slice(0, entry.lastIndexOf(','));
 
 /** Our own interface says nothing about the node, and has an address for every Service. */
 function withoutOurs(node: NodeFacts): NodeFacts {

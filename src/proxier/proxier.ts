@@ -83,6 +83,11 @@ function firstError({ results }: ApplyReport): Error | undefined {
     : new Error(`not everything was tried: ${skipped.reason ?? 'stopped'}`);
 }
 
+/** What is in the table is not known any more: a transaction that goes on from what it was to be would be refused. */
+function nftFailed({ results }: ApplyReport): boolean {
+  return results.some(({ operation, status }) => operation.op === 'applyNft' && status !== 'done');
+}
+
 /**
  * Keeps a node programmed for the Services and EndpointSlices that it is told about. A change costs what changed: its Services are computed,
  * their virtual servers read, and only their operations issued. Everything is compared with the kernel when it starts, every `syncPeriod`, and
@@ -355,7 +360,7 @@ export class Proxier {
     const work = await this.#carryOut(desired, observed, call);
     ledger.note(work.apply, desired);
     this.#drain.note(work.plan.draining);
-    this.#ledger = ledger;
+    this.#ledger = nftFailed(work.apply) ? undefined : ledger;
     this.#conflicts = work.plan.conflicts;
     return work;
   }
@@ -376,6 +381,7 @@ export class Proxier {
     const { desired, observed } = ledger.inputFor(examined, merged, servers);
     const work = await this.#carryOut(desired, observed, call);
     ledger.note(work.apply, desired);
+    if (nftFailed(work.apply)) this.#ledger = undefined;
     this.#drain.note(work.plan.draining, urls);
     return work;
   }

@@ -3,6 +3,7 @@ import type { IpvsTimeouts } from '../ipvs/types.js';
 import type { Family } from '../net/address.js';
 import { formatCidr, parseCidr } from '../net/cidr.js';
 import { integerIn } from '../net/number.js';
+import type { RulesBackend } from '../plan/types.js';
 
 /**
  * Which rules and sets are written. `classic`: those that the documentation of kube-proxy's IPVS mode shows (Kubernetes 1.11 to 1.19).
@@ -13,6 +14,9 @@ export const PROFILES = ['classic', 'current'] as const;
 
 /** One of {@link PROFILES}. */
 export type Profile = (typeof PROFILES)[number];
+
+/** What rules and sets can be held by: iptables and ipset, or nft. */
+export const RULES_BACKENDS: readonly RulesBackend[] = ['iptables', 'nft'];
 
 /** How packets of pods are told from others; the values of kube-proxy's `detectLocalMode`. */
 export const DETECT_LOCAL_MODES = [
@@ -29,6 +33,8 @@ export type DetectLocalMode = (typeof DETECT_LOCAL_MODES)[number];
 export interface ProxyConfig {
   /** Default `classic`. */
   readonly profile: Profile;
+  /** What holds rules and sets (docs/rules.md compares). Default `iptables`. What the other one has of ours goes. */
+  readonly rules: RulesBackend;
   /** Default both. A family that is left out is not touched at all. */
   readonly families: readonly Family[];
   /** Masquerade everything that goes to a cluster IP. Default false. */
@@ -64,7 +70,7 @@ export interface ProxyConfig {
   readonly dropMarked: boolean;
   /**
    * Current profile: whether the kernel has the match `ipvs` (xt_ipvs; `kernel.rules.features()` says). Without it the node itself reaches
-   * load balancers whose source ranges refuse it. Default true.
+   * load balancers whose source ranges refuse it. Of no account with `rules: 'nft'`, which needs no module for it. Default true.
    */
   readonly ipvsMatch: boolean;
 }
@@ -72,6 +78,7 @@ export interface ProxyConfig {
 /** What kube-proxy does when nothing is configured. */
 export const DEFAULT_CONFIG: ProxyConfig = {
   profile: 'classic',
+  rules: 'iptables',
   families: ['inet', 'inet6'],
   masqueradeAll: false,
   masqueradeBit: 14,
@@ -131,6 +138,8 @@ export function proxyConfig(given: Partial<ProxyConfig> = {}): ProxyConfig {
       `one of ${DETECT_LOCAL_MODES.join(', ')}`,
       config.detectLocalMode,
     );
+  if (!RULES_BACKENDS.includes(config.rules))
+    throw new ValidationError('rules', `one of ${RULES_BACKENDS.join(', ')}`, config.rules);
   for (const [mode, field] of INTERFACE_FIELDS) {
     if (config.detectLocalMode === mode || config[field] !== '') interfacePart(config[field], field);
   }

@@ -45,5 +45,11 @@ export function desired(
     for (const service of ordered) builder.add(service);
     return builder.state();
   });
-  return { families, interface: true, sysctls: kubeSysctls(config), timeouts: config.timeouts };
+  return {
+    families,
+    rules: config.rules,
+    interface: true,
+    sysctls: kubeSysctls(config),
+    timeouts: config.timeouts,
+  };
 }

@@ -14,6 +14,7 @@ export {
   PROFILES,
   proxyConfig,
   type ProxyConfig,
+  RULES_BACKENDS,
 } from './config.js';
 export { desired, type KubeFamilyState, type KubeState } from './desired.js';
 export type { Skipped } from './skip.js';

@@ -59,7 +59,8 @@ export function familyRules({ family, node, config, nonEmptySets, refusedFromNod
       return currentRules({
         ...input,
         refusedFromNode: sortedBy(refusedFromNode, portKey),
-        ipvsMatch: config.ipvsMatch,
+        // What nft has instead needs no module.
+        ipvsMatch: config.ipvsMatch || config.rules === 'nft',
       });
   }
 }

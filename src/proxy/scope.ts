@@ -8,13 +8,14 @@ import { kubeSetNames } from './sets.js';
 /** Set in which the virtual servers that we made are recorded, per family. */
 const RECORD: Readonly<Record<Family, string>> = { inet: 'IPVS-OWNED', inet6: 'IPVS-6-OWNED' };
 
-/** What belongs to the proxier: the reserved names of sets, chains and the interface, and the virtual servers on record. */
+/** What belongs to the proxier: the reserved names of sets, chains, the nft tables and the interface, and the virtual servers on record. */
 export function kubeScope(config: Pick<ProxyConfig, 'families' | 'excludeCIDRs'>): OwnershipScope {
   return {
     families: config.families.map((family) => ({
       family,
       sets: kubeSetNames(family),
       chains: KUBE_CHAINS,
+      nft: true,
       record: RECORD[family],
     })),
     interface: KUBE_INTERFACE,

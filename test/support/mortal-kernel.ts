@@ -79,6 +79,13 @@ export function mortalKernel(fake: FakeKernel, lives: number): MortalKernel {
         return fake.fake.runner.run(argv, options);
       },
     }),
+    nft: {
+      ...fake.fake.nft,
+      apply: async (diff, options) => {
+        live();
+        return fake.fake.nft.apply(diff, options);
+      },
+    },
     sysctl: {
       get: (name, options) => fake.sysctl.get(name, options),
       set: async (name, value, options) => {

@@ -62,6 +62,12 @@ async function liveView(flags: ExplainFlags, family: Family, context: CliContext
   return withKernel(flags, context, async (kernel) => {
     const scope = kubeScope({ families: [family], excludeCIDRs: [] });
     const observed = await observe(kernel, scope);
+    if (observed.nft?.some((table) => table.family === family) === true)
+      throw new ValidationError(
+        '--filename',
+        'the manifests, since rules and sets are in nft here, of which explain can only say what is wanted',
+        undefined,
+      );
     const node = await deriveNodeFacts(kernel, context.dependencies.hostname());
     return observedView(observed, family, viewNode(node, family));
   });

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { ValidationError } from '../../errors.js';
 import { renderState } from '../../proxy/index.js';
 import { nftTextOf, restoreTextOf, setsText, virtualServersText } from '../format/save.js';
 import type { CliContext } from '../io.js';
@@ -19,6 +20,10 @@ export function renderCommand(program: Command, context: CliContext): void {
       .description('Print what the manifests ask for; no kernel is touched.')
       .addOption(new Option('--format <format>', 'what to print').choices(FORMATS).default('json')),
   ).action(async (flags: RenderFlags) => {
+    if (flags.rules === 'nft' && (flags.format === 'iptables-restore' || flags.format === 'ipset'))
+      throw new ValidationError('--format', 'nft, which has the sets too, with --rules nft', flags.format);
+    if (flags.rules === 'iptables' && flags.format === 'nft')
+      throw new ValidationError('--format', 'iptables-restore or ipset with --rules iptables', flags.format);
     const { state, problems } = await stateFromFlags(flags, context);
     switch (flags.format) {
       case 'json':

@@ -13,6 +13,7 @@ const NOUN: Readonly<Record<OperationResult['operation']['op'], readonly [string
   destroySet: ['set', 'removed'],
   addEntry: ['entry', 'added'],
   deleteEntry: ['entry', 'removed'],
+  applyNft: ['nft transaction', 'done'],
   applyRules: ['rule set', 'written'],
   addVirtualServer: ['virtual server', 'added'],
   setVirtualServer: ['virtual server', 'changed'],

@@ -123,6 +123,22 @@ function disjoint(elements: readonly Element[]): string[] {
   return out;
 }
 
+/** All elements of two states of a set; of networks that lie in one another only the outermost, as in {@link nftSet}. */
+export function joinElements(
+  { interval }: Pick<NftSet, 'interval'>,
+  a: readonly string[],
+  b: readonly string[],
+): readonly string[] {
+  const all = [...new Set([...a, ...b])];
+  if (!interval || all.length === a.length) return all.length === a.length ? a : all;
+  return disjoint(
+    all.map((text) => {
+      const at = text.lastIndexOf(' . ');
+      return { head: text.slice(0, at), network: parseCidr(text.slice(at + 3), 'element') };
+    }),
+  );
+}
+
 /**
  * A set of ipset as a set of nft: the same packets are in it. Entries that lie inside another are left out.
  * @throws ValidationError naming the part below `path`.

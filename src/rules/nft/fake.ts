@@ -10,6 +10,8 @@ import { nftText } from './writer.js';
 export interface FakeNft extends Nft {
   /** Asked before every call; an error that it answers is thrown. Settable at any time. */
   fault: ((call: 'read' | 'check' | 'apply' | 'save' | 'version') => Error | undefined) | undefined;
+  /** All tables, one line per set and per chain, in an order that does not depend on how they came to be; empty without tables. */
+  dump(): string;
 }
 
 /** What the kernel refuses, and the words that stand in the refused line. */
@@ -139,6 +141,26 @@ const blockText = (table: NftTable): string =>
     '',
   ].join('\n');
 
+function dumpLines(
+  table: string,
+  sets: ReadonlyMap<string, NftSet>,
+  chains: ReadonlyMap<string, NftChain>,
+): string[] {
+  const ruleText = ({ text, comment }: NftChain['rules'][number]): string =>
+    comment === undefined ? text : `${text} comment "${comment}"`;
+  return [
+    `nft table ${table}`,
+    ...[...sets.values()].map(
+      ({ name, key, elements }) =>
+        `nft set ${table} ${name} ${key.join('.')} { ${[...elements].sort().join(', ')} }`,
+    ),
+    ...[...chains.values()].map(({ name, hook, rules }) => {
+      const at = hook === undefined ? '' : ` ${hook.type} ${hook.hook} ${hook.priority}`;
+      return `nft chain ${table} ${name}${at} { ${rules.map(ruleText).join('; ')} }`;
+    }),
+  ].sort();
+}
+
 /**
  * An {@link Nft} from memory, for tests of whatever uses one: a difference is carried out as a whole or refused as a whole, for what the
  * kernel refuses: elements to delete that are gone, networks that overlap, rules about sets and chains that are not there, removal of
@@ -197,6 +219,10 @@ export function fakeNft(): FakeNft {
       await begin('version', options?.signal);
       return '1.0.6';
     },
+    dump: () =>
+      [...states]
+        .flatMap(([family, { sets, chains }]) => dumpLines(tableOf(family), sets, chains))
+        .join('\n'),
   };
   return fake;
 }

@@ -27,6 +27,7 @@ const withParts = (parts: Partial<Kernel>): Kernel => ({
   link: kernel.link,
   conntrack: kernel.conntrack,
   rules: kernel.rules,
+  nft: kernel.nft,
   sysctl: kernel.sysctl,
   features: (options) => kernel.features(options),
   close: () => Promise.resolve(),

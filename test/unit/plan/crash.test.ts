@@ -107,8 +107,22 @@ describe('an apply that is killed at any operation is finished by the next one, 
     expect(await killEverywhere({ ...generic, from: other, to: nothing() })).toBeGreaterThan(6);
   });
 
-  it('with the sample cluster, both families', async () => {
-    const config = proxyConfig({ clusterCIDR: ['10.244.0.0/16'] });
+  it('with nft', async () => {
+    const [from, to] = [one, other].map((each): DesiredState => ({ ...each, rules: 'nft' }));
+    if (from === undefined || to === undefined) throw new Error('two states');
+    expect(await killEverywhere({ ...generic, from: nothing(), to: from })).toBeGreaterThan(8);
+    expect(await killEverywhere({ ...generic, from, to })).toBeGreaterThan(8);
+    expect(await killEverywhere({ ...generic, from: to, to: nothing() })).toBeGreaterThan(6);
+  });
+
+  it('from iptables to nft and back', async () => {
+    const nft: DesiredState = { ...other, rules: 'nft' };
+    expect(await killEverywhere({ ...generic, from: one, to: nft })).toBeGreaterThan(12);
+    expect(await killEverywhere({ ...generic, from: nft, to: one })).toBeGreaterThan(12);
+  });
+
+  it.each(['iptables', 'nft'] as const)('with the sample cluster, both families, %s', async (rules) => {
+    const config = proxyConfig({ clusterCIDR: ['10.244.0.0/16'], rules });
     const node = parseNodeFacts(JSON.parse(readFileSync(NODE_FACTS_FILE, 'utf8')));
     const { services, slices } = readManifests([
       { file: CLUSTER_FILE, text: readFileSync(CLUSTER_FILE, 'utf8') },

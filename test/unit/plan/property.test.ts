@@ -24,12 +24,14 @@ const contents: fc.Arbitrary<Contents> = fc
       { maxLength: 4 },
     ),
     rules: fc.boolean(),
+    backend: fc.constantFrom('iptables' as const, 'nft' as const),
   })
-  .map(({ servers, scheduler, persistence, entries, bound, rules }) => ({
+  .map(({ servers, scheduler, persistence, entries, bound, rules, backend }) => ({
     servers,
     attributes: { scheduler, persistence },
     entries,
     bound,
+    backend,
     ...(rules ? { rules: 'OURS-A' } : {}),
   }));
 
@@ -54,13 +56,17 @@ describe('plan and apply', () => {
             realServers.map(({ address, port, weight }) => [address, port, weight]),
           ]);
         expect(await servers(kernel)).toEqual(await servers(direct));
+        expect(contentsOf(kernel).filter((line) => line.startsWith('nft'))).toEqual(
+          contentsOf(direct).filter((line) => line.startsWith('nft')),
+        );
         // And back to nothing.
         await apply(kernel, await planFor(kernel, nothing()));
         expect(await kernel.ipvs.list()).toEqual([]);
         expect(await kernel.ipset.list()).toEqual([]);
+        expect(kernel.fake.nft.dump()).toBe('');
         expect(await kernel.link.get('ours0')).toBeUndefined();
       }),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
   });
 
@@ -82,7 +88,7 @@ describe('plan and apply', () => {
           expect(contentsOf(kernel)).toEqual(dump);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
   });
 

@@ -1,7 +1,7 @@
 import type { VirtualServerSpec, VirtualServerUrl } from '../../../src/ipvs/types.js';
 import { plan as planOf, type PlanOptions, type Plan } from '../../../src/plan/index.js';
 import { observe } from '../../../src/plan/observe.js';
-import type { DesiredSet, DesiredState, OwnershipScope } from '../../../src/plan/types.js';
+import type { DesiredSet, DesiredState, OwnershipScope, RulesBackend } from '../../../src/plan/types.js';
 import type { Kernel } from '../../../src/kernel/types.js';
 import type { FakeKernel } from '../../../src/testing.js';
 import type { RuleSet } from '../../../src/rules/types.js';
@@ -13,12 +13,14 @@ export const SCOPE: OwnershipScope = {
       family: 'inet',
       sets: ['OURS-A', 'OURS-B'],
       chains: [{ table: 'nat', name: 'OURS' }],
+      nft: true,
       record: 'OURS-RECORD',
     },
     {
       family: 'inet6',
       sets: ['OURS-6-A'],
       chains: [{ table: 'nat', name: 'OURS' }],
+      nft: true,
       record: 'OURS-6-RECORD',
     },
   ],
@@ -56,6 +58,8 @@ export interface Contents {
   readonly bound?: readonly string[];
   /** Set that the rules name; no rules without. */
   readonly rules?: string;
+  /** What holds rules and sets; default iptables. */
+  readonly backend?: RulesBackend;
 }
 
 /** Desired state of IPv4. */
@@ -78,6 +82,7 @@ export function state(contents: Contents = {}): DesiredState {
         boundAddresses: contents.bound ?? [],
       },
     ],
+    ...(contents.backend === undefined ? {} : { rules: contents.backend }),
     interface: true,
     sysctls: [],
   };
