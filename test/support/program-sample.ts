@@ -15,6 +15,7 @@ import {
   proxyConfig,
   type ProxyConfig,
   readManifests,
+  type RulesBackend,
 } from '../../src/proxy/index.js';
 import { addressesOf, CLUSTER_FILE, NODE_FACTS_FILE } from './sample-cluster.js';
 
@@ -23,12 +24,19 @@ export interface SampleConfig {
   /** Default classic. */
   readonly profile?: Profile;
   readonly masqueradeAll?: boolean;
+  /** Default iptables. */
+  readonly rules?: RulesBackend;
   /** Pods that count as not ready. */
   readonly notReady?: readonly string[];
 }
 
-function configOf({ profile = 'classic', masqueradeAll = false }: SampleConfig): ProxyConfig {
-  return proxyConfig({ profile, clusterCIDR: ['10.244.0.0/16', 'fd00:10:244::/48'], masqueradeAll });
+function configOf({
+  profile = 'classic',
+  masqueradeAll = false,
+  rules = 'iptables',
+}: SampleConfig): ProxyConfig {
+  const clusterCIDR = ['10.244.0.0/16', 'fd00:10:244::/48'];
+  return proxyConfig({ profile, clusterCIDR, masqueradeAll, rules });
 }
 
 /** What belongs to the programmed sample. */

@@ -264,6 +264,50 @@ describe('--profile current', () => {
   });
 });
 
+describe('--rules nft', () => {
+  const NFT = [...SAMPLE, '--rules', 'nft', '--profile', 'current'];
+
+  it('is applied whole, is all there afterwards, changes places with iptables, and goes with cleanup', async () => {
+    const kernel = fakeKernel();
+    const first = await ipvsOn(kernel, 'apply', ...NFT);
+    expect(first.code).toBe(0);
+    expect(first.out).toContain('2 nft transactions');
+    expect(first.err).not.toContain('source ranges'); // xt_ipvs is not asked for
+    expect(kernel.dump()).not.toContain('-A KUBE-');
+    expect((await ipvsOn(kernel, 'plan', ...NFT)).out).toBe('nothing to do\n');
+
+    expect((await ipvsOn(kernel, 'apply', ...SAMPLE)).code).toBe(0);
+    expect(kernel.dump()).not.toContain('nft table');
+    expect((await ipvsOn(kernel, 'apply', ...NFT)).code).toBe(0);
+    expect(kernel.dump()).not.toContain('-A KUBE-');
+
+    expect((await ipvsOn(kernel, 'cleanup')).code).toBe(0);
+    expect(kernel.dump()).not.toMatch(/KUBE|IPVS-|kube-ipvs|10\.96\./);
+  });
+
+  it('prints what fits it, and refuses what does not', async () => {
+    expect((await ipvs('render', ...NFT, '--format', 'nft')).out).toContain('add table ip kube-ipvs\n');
+    expect((await ipvs('render', ...NFT)).code).toBe(0);
+    for (const format of ['ipset', 'iptables-restore']) {
+      const { code, err, out } = await ipvs('render', ...NFT, '--format', format);
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toContain('--format: expected nft');
+    }
+    expect((await ipvs('render', ...SAMPLE, '--rules', 'iptables', '--format', 'nft')).code).toBe(1);
+    expect((await ipvs('render', ...SAMPLE, '--rules', 'ipfw')).code).not.toBe(0);
+  });
+
+  it('is what explain cannot read from a node, only from manifests', async () => {
+    const kernel = fakeKernel();
+    await ipvsOn(kernel, 'apply', ...NFT);
+    const question = ['explain', 'tcp://10.96.0.10:80', '--from', '10.244.1.100'];
+    const live = await ipvsOn(kernel, ...question);
+    expect(live.code).not.toBe(0);
+    expect(live.err).toContain('rules and sets are in nft here');
+    expect((await ipvsOn(kernel, ...question, ...NFT)).code).toBe(0);
+  });
+});
+
 describe('what is left out of a Service', () => {
   it('is said once when both families say it', async () => {
     const text =
