@@ -119,7 +119,7 @@ describe('a plan for nft', () => {
 
   it('is refused where the table is not in the scope', async () => {
     const kernel = fakeKernel();
-    const families = SCOPE.families.map(({ nft: _, ...family }) => family);
+    const families = SCOPE.families.map((family) => ({ ...family, nft: false }));
     const scope = { ...SCOPE, families };
     const observed = await observe(kernel, scope, nft());
     expect(() => plan(nft(), observed, scope)).toThrow(/^rules: expected iptables/);
