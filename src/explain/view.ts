@@ -1,3 +1,4 @@
+import { ValidationError } from '../errors.js';
 import type { VirtualServer } from '../ipvs/types.js';
 import type { Family } from '../net/address.js';
 import { parseUrl, wantedAttributes, wantedRealServer } from '../plan/canonical.js';
@@ -68,8 +69,13 @@ function observedServer(server: VirtualServer): ViewVirtualServer {
   };
 }
 
-/** A node as it is. */
+/**
+ * A node as it is, with rules and sets of iptables and ipset.
+ * @throws ValidationError when they are in nft: nothing could be said of them. `desiredView` of what is wanted can be explained.
+ */
 export function observedView(observed: Observed, family: Family, node: ViewNode): NodeView {
+  if (observed.nft?.some((table) => table.family === family) === true)
+    throw new ValidationError('observed.nft', 'rules and sets of iptables and ipset', `a table of nft`);
   return {
     family,
     rules: observed.rules.find((rules) => rules.family === family) ?? noRules(family),

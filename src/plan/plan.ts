@@ -1,6 +1,7 @@
 import { ValidationError } from '../errors.js';
 import type { Chain, RuleSet, RulesDiff } from '../rules/types.js';
 import { diffRules, isEmptyDiff, noRules } from '../rules/diff.js';
+import { RULES_BACKENDS } from './backends.js';
 import { parseUrl, recordEntry } from './canonical.js';
 import { diffServers, type ServerChanges } from './diff-servers.js';
 import { diffSets, type SetChanges } from './diff-sets.js';
@@ -229,10 +230,14 @@ export function plan(
     if (desired.families.findIndex((f) => f.family === family) !== i)
       throw new ValidationError(path, 'each family once', family);
   }
+  const backend = desired.rules ?? 'iptables';
+  // What is neither would take both away.
+  if (!RULES_BACKENDS.includes(backend))
+    throw new ValidationError('rules', RULES_BACKENDS.join(' or '), backend);
   const changes = scope.families.map((family) => {
     const state = desired.families.find((f) => f.family === family.family);
-    const backend = state === undefined ? undefined : (desired.rules ?? 'iptables');
-    return diffFamily(family, state ?? empty(family), backend, observed, scope, options);
+    const wanted = state === undefined ? undefined : backend;
+    return diffFamily(family, state ?? empty(family), wanted, observed, scope, options);
   });
   const conflicts: Conflict[] = changes.flatMap(({ servers, sets, record }) => [
     ...servers.conflicts,

@@ -3,6 +3,7 @@ import type { IpvsTimeouts } from '../ipvs/types.js';
 import type { Family } from '../net/address.js';
 import { formatCidr, parseCidr } from '../net/cidr.js';
 import { integerIn } from '../net/number.js';
+import { RULES_BACKENDS } from '../plan/backends.js';
 import type { RulesBackend } from '../plan/types.js';
 
 /**
@@ -14,9 +15,6 @@ export const PROFILES = ['classic', 'current'] as const;
 
 /** One of {@link PROFILES}. */
 export type Profile = (typeof PROFILES)[number];
-
-/** What rules and sets can be held by: iptables and ipset, or nft. */
-export const RULES_BACKENDS: readonly RulesBackend[] = ['iptables', 'nft'];
 
 /** How packets of pods are told from others; the values of kube-proxy's `detectLocalMode`. */
 export const DETECT_LOCAL_MODES = [

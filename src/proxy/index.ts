@@ -14,7 +14,6 @@ export {
   PROFILES,
   proxyConfig,
   type ProxyConfig,
-  RULES_BACKENDS,
 } from './config.js';
 export { desired, type KubeFamilyState, type KubeState } from './desired.js';
 export type { Skipped } from './skip.js';
@@ -74,5 +73,6 @@ export {
   type PlanJson,
   type PlanOptions,
 } from '../plan/index.js';
+export { RULES_BACKENDS } from '../plan/backends.js';
 export type * from '../plan/types.js';
 export * from '../explain/index.js';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Kernel } from '../../src/kernel/types.js';
 import { Proxier } from '../../src/proxier/index.js';
-import { proxyConfig } from '../../src/proxy/index.js';
+import { formatOperation, proxyConfig } from '../../src/proxy/index.js';
 import { describeOn } from '../support/backends.js';
 import { endpoint, type Fields, service, slice } from '../unit/proxy/objects.js';
 import { objects } from '../unit/proxier/objects.js';
@@ -90,5 +90,43 @@ describeOn(['ipvs', 'ipset', 'link', 'rules', 'dummy', 'conntrack'], 'the proxie
     // The virtual server, its real servers, and the new one, with what is read again before that is added.
     expect(ipvs).toBeLessThanOrEqual(5);
     expect([ipset, link]).toEqual([0, 0]);
+  });
+});
+
+describeOn(['ipvs', 'ipset', 'link', 'rules', 'nft', 'dummy'], 'the proxier with nft', (open) => {
+  it('changes elements only, takes up what is there, and cleans up', async () => {
+    const kernel = await open();
+    const start = (): Proxier =>
+      new Proxier(kernel, proxyConfig({ families: ['inet'], rules: 'nft' }), {
+        node,
+        health: false,
+        conntrack: false,
+      });
+    const proxier = start();
+    const first = objects([...web('10.244.1.1'), ...dns]);
+    proxier.replace(first.services, first.slices);
+    expect(await proxier.sync()).not.toHaveProperty('error');
+    expect((await kernel.ipset.list()).map(({ name }) => name)).toEqual(['IPVS-OWNED']);
+
+    proxier.removeService({ namespace: 'shop', name: 'dns' });
+    const change = await proxier.sync();
+    expect(change).not.toHaveProperty('error');
+    expect(change.kind).toBe('incremental');
+    expect(change.operations.map(formatOperation)).toEqual([
+      '- address 10.96.0.53 on kube-ipvs0',
+      `- virtual server ${DNS}`,
+      '~ nft inet: delete KUBE-LOOP-BACK { 10.244.1.9 . udp . 5353 . 10.244.1.9 }; delete KUBE-CLUSTER-IP { 10.96.0.53 . udp . 53 }',
+      '- entry IPVS-OWNED 10.96.0.53,udp:53',
+    ]);
+
+    const next = start();
+    const left = objects(web('10.244.1.1'));
+    next.replace(left.services, left.slices);
+    expect(await next.sync()).toMatchObject({ kind: 'full', operations: [] });
+
+    expect(await next.cleanup()).toMatchObject({ ok: true });
+    expect(await kernel.nft.read('inet')).toBeUndefined();
+    expect(await kernel.ipset.list()).toEqual([]);
+    expect(await servers(kernel)).toEqual([]);
   });
 });

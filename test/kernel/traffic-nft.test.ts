@@ -1,8 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openKernel } from '../../src/kernel/open.js';
 import type { Kernel } from '../../src/kernel/types.js';
 import { describeKernel } from '../support/backends.js';
-import { planSample, programSample } from '../support/program-sample.js';
+import { programSample } from '../support/program-sample.js';
 import { makeSampleCluster, NODE, NODE_ADDRESSES } from '../support/sample-cluster.js';
 import type { Topology } from '../support/topology.js';
 
@@ -49,36 +50,33 @@ describeKernel(['ipvs', 'ipset', 'rules', 'nft', 'dummy'], 'real packets through
   };
 
   it('while iptables hands over to nft, every request is answered and what is refused stays refused', async () => {
+    const questions = [
+      { from: 'toolbox', url: 'http://10.96.0.10:80/', answered: true },
+      { from: 'office', url: 'http://198.51.100.20:80/', answered: true },
+      { from: 'cafe', url: 'http://198.51.100.20:80/', answered: false },
+      { from: 'web-1', url: `http://10.96.0.10:${HOST_PORT}/`, answered: false },
+    ];
     let over = false;
-    const until = async (from: string, url: string, timeoutMs: number): Promise<string[]> => {
-      const outcomes: string[] = [];
-      while (!over || outcomes.length === 0) {
-        const { by, errors } = await ask(from, url, { count: 1, timeoutMs });
-        outcomes.push(...errors, ...by.map(() => 'answered'));
+    let rounds = 0;
+    const keepAsking = async (): Promise<void> => {
+      for (; !over; rounds++) {
+        for (const { from, url, answered } of questions) {
+          const { by, errors } = await ask(from, url, { count: 1, timeoutMs: answered ? 8000 : 400 });
+          expect({ from, url, answered: by.length > 0, errors }).toMatchObject({
+            from,
+            answered,
+            ...(answered ? { errors: [] } : {}),
+          });
+        }
+        // The machine may be an emulated one, and has a node to program.
+        await delay(200);
       }
-      return outcomes;
     };
-    const [inside, masqueraded, outside, refused] = await Promise.all([
-      until('toolbox', 'http://10.96.0.10:80/', 8000),
-      until('office', 'http://198.51.100.20:80/', 8000),
-      until('cafe', 'http://198.51.100.20:80/', 400),
-      until('web-1', `http://10.96.0.10:${HOST_PORT}/`, 400),
-      program('nft').finally(() => (over = true)),
-    ]);
-    expect(inside.length + masqueraded.length).toBeGreaterThan(10);
-    expect(new Set([...inside, ...masqueraded])).toEqual(new Set(['answered']));
-    expect(new Set(outside)).toEqual(new Set(['ETIMEDOUT']));
-    expect(new Set(refused)).toEqual(new Set(['ECONNREFUSED']));
-  });
-
-  it('there is nothing to do any more, and nothing of iptables and its sets is left', async () => {
-    expect((await planSample(kernel, { profile: 'current', rules: 'nft' })).toString()).toBe('');
-    expect(await kernel.rules.save('inet')).not.toContain('KUBE-');
-    expect(await kernel.rules.save('inet6')).not.toContain('KUBE-');
-    expect((await kernel.ipset.list()).map(({ name }) => name).sort()).toEqual([
-      'IPVS-6-OWNED',
-      'IPVS-OWNED',
-    ]);
+    await Promise.all([program('nft').finally(() => (over = true)), keepAsking()]);
+    expect(rounds).toBeGreaterThan(2);
+    // Of ipset the record is left.
+    const left = (await kernel.ipset.list()).map(({ name }) => name).sort();
+    expect(left).toEqual(['IPVS-6-OWNED', 'IPVS-OWNED']);
   });
 
   it.each(['10.96.0.10', '[fd00:10:96::10]'])(

@@ -123,6 +123,8 @@ describe('a plan for nft', () => {
     const scope = { ...SCOPE, families };
     const observed = await observe(kernel, scope, nft());
     expect(() => plan(nft(), observed, scope)).toThrow(/^rules: expected iptables/);
+    const other = JSON.parse(JSON.stringify({ ...nft(), rules: 'ipfw' })) as DesiredState;
+    expect(() => plan(other, observed, SCOPE)).toThrow(/^rules: expected iptables or nft, received "ipfw"/);
   });
 });
 
@@ -150,21 +152,43 @@ describe('from one back end to the other', () => {
     expect(contentsOf(kernel)).toEqual(before);
   });
 
+  it('our table stays when the rules of iptables are refused', async () => {
+    const kernel = await programmed(nft());
+    const table = kernel.fake.nft.dump();
+    const steps = await planFor(kernel, iptables);
+    kernel.fake.runner.fault = (argv) =>
+      argv[0] === 'iptables-restore' ? { exitCode: 4, stdout: '', stderr: 'no' } : undefined;
+    const report = await apply(kernel, steps);
+    expect(report.results.slice(-2).map(({ operation, status }) => [operation.op, status])).toEqual([
+      ['applyRules', 'failed'],
+      ['applyNft', 'skipped'],
+    ]);
+    expect(kernel.fake.nft.dump()).toBe(table);
+  });
+
   it('cleanup takes the things of both away', async () => {
     const kernel = await programmed(iptables);
-    kernel.fake.runner.fault = undefined;
     const [first] = transactions(await planFor(fakeKernel(), nft()));
     if (first !== undefined) await kernel.nft.apply(first.diff);
     expect((await apply(kernel, await planFor(kernel, nothing()))).ok).toBe(true);
     expect(contentsOf(kernel)).toEqual(contentsOf(fakeKernel()));
   });
 
-  it('a back end whose program is missing holds nothing, unless it is the one that is wanted', async () => {
+  it('a back end whose program is missing, or that the kernel lacks, holds nothing, unless it is the one that is wanted', async () => {
     const missing = new CommandError({ argv: ['nft'], stderr: '', missing: true });
     const kernel = fakeKernel();
     kernel.fake.nft.fault = () => missing;
     expect((await apply(kernel, await planFor(kernel, iptables))).ok).toBe(true);
     await expect(planFor(kernel, nft())).rejects.toBe(missing);
+    for (const stderr of [
+      'mnl.c:60: Unable to initialize Netlink socket: Protocol not supported\n',
+      'netlink: Error: cache initialization failed: Invalid argument\n',
+    ]) {
+      const lacking = new CommandError({ argv: ['nft'], exitCode: 1, stderr });
+      kernel.fake.nft.fault = () => lacking;
+      expect((await planFor(kernel, iptables)).isEmpty).toBe(true);
+      await expect(planFor(kernel, nft())).rejects.toBe(lacking);
+    }
     kernel.fake.nft.fault = () => refusal;
     await expect(planFor(kernel, iptables)).rejects.toBe(refusal);
   });
