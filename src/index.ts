@@ -39,4 +39,5 @@ export type * from './ipset/types.js';
 export type * from './link/types.js';
 export type * from './conntrack/types.js';
 export type * from './sysctl/types.js';
+export type * from './rules/nft/types.js';
 export type * from './rules/types.js';

@@ -104,9 +104,9 @@ export async function observe(
   };
 }
 
-/** What programs and the kernel say where they know nothing of nf_tables, or of x_tables. */
+/** What programs say where the kernel knows nothing of nf_tables, or of x_tables, and what an nft says that was built without JSON. */
 const NO_SUBSYSTEM =
-  /not supported|(cache initialization failed|generation id): Invalid argument|[Tt]able does not exist/;
+  /not supported|JSON support not compiled|(cache initialization failed|generation id): Invalid argument|[Tt]able does not exist/;
 
 /** Without its program or its part of the kernel, the back end that is not wanted holds nothing of ours. */
 async function orNone<T>(reading: Promise<T>, optional: boolean, none: () => T): Promise<T> {

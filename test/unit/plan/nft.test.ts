@@ -183,6 +183,7 @@ describe('from one back end to the other', () => {
     for (const stderr of [
       'mnl.c:60: Unable to initialize Netlink socket: Protocol not supported\n',
       'netlink: Error: cache initialization failed: Invalid argument\n',
+      'Error: JSON support not compiled-in\n',
     ]) {
       const lacking = new CommandError({ argv: ['nft'], exitCode: 1, stderr });
       kernel.fake.nft.fault = () => lacking;
