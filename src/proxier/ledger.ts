@@ -70,7 +70,8 @@ export class Ledger {
     const broken = new Set<Family>();
     for (const { operation, status } of results) {
       if (status !== 'done') {
-        if (operation.op === 'applyRules') broken.add(operation.family);
+        // Leftovers say nothing of the rules that are wanted.
+        if (operation.op === 'applyRules' && operation.leftover !== true) broken.add(operation.family);
         continue;
       }
       switch (operation.op) {
@@ -124,9 +125,12 @@ export class Ledger {
       if (shape === undefined) throw new Error(`no ${family} in the frame`);
       const nftSets = this.#nftSets.get(family);
       if (nftSets !== undefined) nft.push(this.#nftTable(family, nftSets, change, merged));
-      const touched = new Set([...addedEntries.keys(), ...removedEntries.keys()]);
+      // With nft there are no ipsets to look at.
+      const touched = new Set(
+        nftSets === undefined ? [...addedEntries.keys(), ...removedEntries.keys()] : [],
+      );
       const wanted: DesiredSet[] = [];
-      for (const set of nftSets === undefined ? shape.sets : []) {
+      for (const set of shape.sets) {
         if (touched.has(set.name)) wanted.push({ ...set, entries: addedEntries.get(set.name) ?? [] });
       }
       for (const name of touched) {

@@ -85,7 +85,10 @@ function firstError({ results }: ApplyReport): Error | undefined {
 
 /** What is in the table is not known any more: a transaction that goes on from what it was to be would be refused. */
 function nftFailed({ results }: ApplyReport): boolean {
-  return results.some(({ operation, status }) => operation.op === 'applyNft' && status !== 'done');
+  return results.some(
+    ({ operation, status }) =>
+      operation.op === 'applyNft' && operation.leftover !== true && status !== 'done',
+  );
 }
 
 /**

@@ -148,6 +148,39 @@ describe('a proxier with nft', () => {
     expect(await rest([WISH])).toBe('');
   });
 
+  it('goes on with the wanted back end when leftovers of the other one would not go', async () => {
+    const { services, slices } = objects(balancer(WISH));
+    const start = async (rules: 'iptables' | 'nft'): Promise<Proxier> => {
+      const proxier = new Proxier(kernel, { ...config, rules }, { node: NODE, health: false });
+      proxier.replace(services, slices);
+      await proxier.sync();
+      return proxier;
+    };
+    await start('iptables');
+    kernel.fake.runner.fault = (argv) =>
+      argv[0] === 'iptables-restore' ? { exitCode: 4, stdout: '', stderr: 'no' } : undefined;
+    const nft = await start('nft');
+    expect(nft.status.state).toBe('degraded');
+    upsert(nft, { ...WISH, balancer: '203.0.113.2' });
+    const change = await nft.sync();
+    expect(change.kind).toBe('incremental');
+    expect(change.operations.map(({ op }) => op)).not.toContain('applyRules');
+    expect(change.operations.map(({ op }) => op)).not.toContain('createSet');
+    expect(change.error).toBeUndefined();
+    kernel.fake.runner.fault = undefined;
+    expect((await nft.sync({ full: true })).error).toBeUndefined();
+    expect(await rest([{ ...WISH, balancer: '203.0.113.2' }])).toBe('');
+
+    kernel.fake.nft.fault = (call) =>
+      call === 'apply' ? new CommandError({ argv: ['nft'], exitCode: 1, stderr: 'no' }) : undefined;
+    const iptables = await start('iptables');
+    expect(iptables.status.state).toBe('degraded');
+    upsert(iptables, { ...WISH, balancer: '203.0.113.3' });
+    const next = await iptables.sync();
+    expect(next.kind).toBe('incremental');
+    expect(next.error).toBeUndefined();
+  });
+
   it('takes over from iptables without closing a service', async () => {
     const before = new Proxier(kernel, { ...config, rules: 'iptables' }, { node: NODE, health: false });
     const { services, slices } = objects(balancer(WISH));
