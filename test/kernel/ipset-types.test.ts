@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFailed } from 'vitest';
 import { openKernel } from '../../src/kernel/open.js';
 import type { Kernel } from '../../src/kernel/types.js';
 import { canonicalEntry } from '../../src/ipset/entry.js';
@@ -20,13 +20,19 @@ async function inNetns(body: (kernel: Kernel, netns: TestNetns) => Promise<void>
   await body(kernel, netns);
 }
 
+/**
+ * Behind a bitmask the tool (7.17) prints a prefix length that it remembers from an element of the set before (seen with
+ * hash:net,net on 6.12).
+ */
+const withoutStrayPrefix = (line: string): string => line.replace(/( bitmask [^ /]+)\/\d+/, '$1');
+
 /** What `ipset save` prints, by set: the create line and the elements in its order. One process. */
 async function saved(netns: TestNetns): Promise<Map<string, { create: string; entries: string[] }>> {
   const { stdout } = await netns.run(['ipset', 'save']);
   const sets = new Map<string, { create: string; entries: string[] }>();
   for (const line of stdout.split('\n')) {
     const [verb, name = ''] = line.split(' ', 2);
-    if (verb === 'create') sets.set(name, { create: line, entries: [] });
+    if (verb === 'create') sets.set(name, { create: withoutStrayPrefix(line), entries: [] });
     if (verb === 'add') sets.get(name)?.entries.push(line.slice(`add ${name} `.length));
   }
   return sets;
@@ -63,9 +69,12 @@ const withoutForceadd = (line: string): string => line.replace(' forceadd', '');
 
 for (const type of SET_TYPE_NAMES) {
   const seed = Number(process.env['IPVS_TEST_SEED'] ?? Date.now() % 2 ** 31);
-  describeKernel(['ipset', `set ${type}`], `${type} beside the ipset tool (seed ${String(seed)})`, () => {
+  describeKernel(['ipset', `set ${type}`], `${type} beside the ipset tool`, () => {
     it(`${String(SETS)} random sets that we make are what it saves, and that it restores what we list`, () =>
       inNetns(async (kernel, netns) => {
+        onTestFailed(() => {
+          console.error(`the same samples again: IPVS_TEST_SEED=${String(seed)}`);
+        });
         await ours(kernel, netns);
         await kernel.ipset.flushAll();
         await kernel.ipset.destroyAll();
