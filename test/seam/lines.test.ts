@@ -138,7 +138,9 @@ describe('the native reader of lines', () => {
         const text = canonicalEntry(layout.spec.name, sample, layout.family);
         const name = 'iface' in sample ? sample.iface : 'set' in sample ? sample.set : 'eth0';
         const byNumber = 'protocol' in sample && typeof sample.protocol === 'number';
-        const rare = byNumber || !/^\w[\w.-]*$/.test(name) || /wildcard|[^ -~]|\\|"[^"]*".*"/.test(text);
+        const mapped = /:\d+\.\d+\.\d+\.\d+/.test(text); // an IPv4 address inside an IPv6 one
+        const rare =
+          byNumber || mapped || !/^\w[\w.-]*$/.test(name) || /wildcard|[^ -~]|\\|"[^"]*".*"/.test(text);
         if (!rare) expect([text, (await read(layout, text)) === undefined]).toEqual([text, false]);
       }
     }
