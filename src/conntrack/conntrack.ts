@@ -7,23 +7,13 @@ import {
   UnsupportedError,
 } from '../errors.js';
 import { Failure } from '../native/records.js';
+import { NO_COUNTERS } from '../netlink/counters.js';
 import type { CallOptions, Channel, ChannelCounters, Reply } from '../netlink/types.js';
 import { packDeletes, packFilter, unpackFlows } from './codec.js';
 import type { Conntrack, Flow, FlowFilter } from './types.js';
 
 const LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 const ENOENT = -2;
-const NO_COUNTERS: ChannelCounters = {
-  sends: 0,
-  receives: 0,
-  messages: 0,
-  bytesSent: 0,
-  bytesReceived: 0,
-  dumps: 0,
-  overruns: 0,
-  sockets: 0,
-};
-
 /** The error for a refused request. */
 function conntrackError(
   operation: 'conntrack.list' | 'conntrack.delete',

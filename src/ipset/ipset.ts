@@ -1,5 +1,6 @@
 import { SetTypeMismatchError, UnsupportedError, ValidationError, isAlreadyExists, show } from '../errors.js';
 import { contents } from './contents.js';
+import { NO_COUNTERS } from '../netlink/counters.js';
 import type { CallOptions, Channel, ChannelCounters } from '../netlink/types.js';
 import { Cmd, packCommand, type CommandFields } from './command.js';
 import { IpsetErr, ipsetError, mismatchError, type AnswerContext } from './errors.js';
@@ -36,17 +37,6 @@ import type {
   WhichMatch,
 } from './types.js';
 import { which } from './which.js';
-
-const NO_COUNTERS: ChannelCounters = {
-  sends: 0,
-  receives: 0,
-  messages: 0,
-  bytesSent: 0,
-  bytesReceived: 0,
-  dumps: 0,
-  overruns: 0,
-  sockets: 0,
-};
 
 /**
  * The sets behind a channel: the kernel's or a fake's.

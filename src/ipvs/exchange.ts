@@ -1,5 +1,6 @@
 import type { NetlinkError } from '../errors.js';
 import { IpvsConfig, IpvsDaemon, IpvsDest, IpvsService } from '../native/records.js';
+import { NO_COUNTERS } from '../netlink/counters.js';
 import type { CallOptions, Channel, ChannelCounters, Reply } from '../netlink/types.js';
 import {
   compareDestinationRecords,
@@ -41,17 +42,6 @@ export interface RunResult {
   /** Answer to a `getConfig` or `getInfo`. */
   configOf(index: number): { readonly table: Table; readonly offset: number } | undefined;
 }
-
-const NO_COUNTERS: ChannelCounters = {
-  sends: 0,
-  receives: 0,
-  messages: 0,
-  bytesSent: 0,
-  bytesReceived: 0,
-  dumps: 0,
-  overruns: 0,
-  sockets: 0,
-};
 
 const ESRCH = -3;
 const EPERM = -1;

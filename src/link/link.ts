@@ -1,5 +1,6 @@
 import { AlreadyExistsError, OutcomeUnknownError } from '../errors.js';
 import { type Address, formatAddress } from '../net/address.js';
+import { NO_COUNTERS } from '../netlink/counters.js';
 import type { CallOptions, Channel, ChannelCounters } from '../netlink/types.js';
 import {
   hostAddress,
@@ -14,17 +15,6 @@ import { linkError, type LinkOperation } from './errors.js';
 import { checkComplete, type Refused, refusals } from './reply.js';
 import { RTM } from './rtnetlink.js';
 import type { AddressChange, Link, LinkState } from './types.js';
-
-const NO_COUNTERS: ChannelCounters = {
-  sends: 0,
-  receives: 0,
-  messages: 0,
-  bytesSent: 0,
-  bytesReceived: 0,
-  dumps: 0,
-  overruns: 0,
-  sockets: 0,
-};
 
 const EEXIST = -17;
 const ENODEV = -19;
