@@ -1,8 +1,8 @@
-import { Readable } from 'node:stream';
 import type { NameService } from '../../src/cli/adm/names.js';
 import { runAdm } from '../../src/cli/adm/run.js';
 import { parseServices } from '../../src/cli/adm/services.js';
 import type { Ipvs } from '../../src/ipvs/types.js';
+import { inProcess } from './in-process.js';
 import type { Outcome } from './transcript.js';
 
 /** The lines of a Debian /etc/services that the goldens rely on. */
@@ -31,25 +31,11 @@ export function fixedNames(hosts: Readonly<Record<string, string>> = {}): NameSe
 }
 
 /** Run a command line in this process, and collect what it prints. */
-export async function adm(
+export function adm(
   ipvs: Ipvs,
   argv: readonly string[],
   stdin: string | readonly string[] = '',
   names?: NameService,
 ): Promise<Outcome> {
-  const texts = { stdout: '', stderr: '' };
-  const output = (name: keyof typeof texts) => ({
-    write: (text: string) => {
-      texts[name] += text;
-      return true;
-    },
-    once: () => undefined,
-  });
-  const io = {
-    stdout: output('stdout'),
-    stderr: output('stderr'),
-    stdin: Readable.from(typeof stdin === 'string' ? [stdin] : stdin),
-  };
-  const code = await runAdm(argv, io, { ipvs }, names === undefined ? {} : { names });
-  return { ...texts, code };
+  return inProcess(stdin, (io) => runAdm(argv, io, { ipvs }, names === undefined ? {} : { names }));
 }

@@ -1,8 +1,8 @@
-import { Readable } from 'node:stream';
 import type { IpsetNameService } from '../../src/cli/ipset/names.js';
 import { runIpset } from '../../src/cli/ipset/run.js';
 import type { Ipset } from '../../src/ipset/types.js';
 import { parseServices } from '../../src/cli/adm/services.js';
+import { inProcess } from './in-process.js';
 import type { Outcome } from './transcript.js';
 
 /** The lines of a Debian /etc/services that the transcripts rely on. */
@@ -24,25 +24,11 @@ export const TOOL_NAMES: IpsetNameService = {
 };
 
 /** Run a command line in this process, and collect what it prints. */
-export async function ipset(
+export function ipset(
   sets: Ipset,
   argv: readonly string[],
   stdin: string | readonly string[] = '',
   names?: IpsetNameService,
 ): Promise<Outcome> {
-  const texts = { stdout: '', stderr: '' };
-  const output = (name: keyof typeof texts) => ({
-    write: (text: string) => {
-      texts[name] += text;
-      return true;
-    },
-    once: () => undefined,
-  });
-  const io = {
-    stdout: output('stdout'),
-    stderr: output('stderr'),
-    stdin: Readable.from(typeof stdin === 'string' ? [stdin] : stdin),
-  };
-  const code = await runIpset(argv, io, { ipset: sets }, names === undefined ? {} : { names });
-  return { ...texts, code };
+  return inProcess(stdin, (io) => runIpset(argv, io, { ipset: sets }, names === undefined ? {} : { names }));
 }
