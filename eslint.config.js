@@ -46,6 +46,7 @@ const mayImport = {
     'proxy',
     'kernel/types.ts',
   ],
+  repl: ['kernel/types.ts'],
   cli: [
     'errors.ts',
     'net',
@@ -58,7 +59,9 @@ const mayImport = {
     'plan',
     'proxy',
     'proxier',
+    'repl',
     'index.ts',
+    'testing.ts',
   ],
 };
 const folders = Object.keys(mayImport);

@@ -1,4 +1,5 @@
 import type { Kernel, KernelOptions } from '../kernel/types.js';
+import type { ReplStreams } from '../repl/session.js';
 import type { AdmIo } from './adm/io.js';
 
 /** How the command talks to the world; tests put their own in. */
@@ -11,6 +12,8 @@ export interface CliIo {
   readStdin(): Promise<string>;
   /** The same as streams, for commands that print or read very much; without them the whole text is held. */
   readonly streams?: AdmIo;
+  /** Where a session of `repl` reads and prints. */
+  readonly session?: ReplStreams;
   /** Ends what is under way: an interrupted `apply` reports what it did. */
   readonly signal?: AbortSignal;
 }

@@ -25,6 +25,9 @@ process.exitCode = await runCli(
         return process.stdin;
       },
     },
+    get session() {
+      return { stdin: process.stdin, stdout: process.stdout };
+    },
     signal: interrupted.signal,
   },
   {

@@ -6,6 +6,7 @@ import { explainCommand } from './commands/explain.js';
 import { listCommand } from './commands/list.js';
 import { planCommand } from './commands/plan.js';
 import { renderCommand } from './commands/render.js';
+import { replCommand } from './commands/repl.js';
 import { ipsetCommand } from './ipset/command.js';
 import { type CliContext, type CliDependencies, type CliIo, ExitError } from './io.js';
 import { plainSwitches } from './options.js';
@@ -33,6 +34,7 @@ function build(context: CliContext): Command {
   listCommand(program, context);
   cleanupCommand(program, context);
   explainCommand(program, context);
+  replCommand(program, context);
   admCommand(program, context);
   ipsetCommand(program, context);
   return program;
