@@ -78,7 +78,8 @@ function services(input: ClassicRulesInput, set: SetMatch, nodePorts: readonly R
  * 1.19), exactly, and their combination. Which cases apply follows from the sets that have members:
  *
  * 1. masqueradeAll and 2. cluster CIDR: KUBE-CLUSTER-IP.
- * 3. LoadBalancer: KUBE-LOAD-BALANCER; source ranges: KUBE-LOAD-BALANCER-FW; Local policy: KUBE-LOAD-BALANCER-LOCAL.
+ * 3. LoadBalancer: KUBE-LOAD-BALANCER; source ranges: KUBE-LOAD-BALANCER-FW, and KUBE-LOAD-BALANCER-SOURCE-IP where a range holds the node
+ *    itself; Local policy: KUBE-LOAD-BALANCER-LOCAL.
  * 4. NodePort: KUBE-NODE-PORT-TCP, -UDP, -SCTP-HASH; Local policy: the KUBE-NODE-PORT-LOCAL- ones.
  * 5. External IP: KUBE-EXTERNAL-IP.
  *
@@ -126,7 +127,14 @@ export function classicRules(input: ClassicRulesInput): RuleSet {
     );
   }
   if (firewall) {
-    nat('KUBE-FIREWALL', rule(RETURN, set('KUBE-LOAD-BALANCER-SOURCE-CIDR')), rule(jumpTo('KUBE-MARK-DROP')));
+    const own = 'KUBE-LOAD-BALANCER-SOURCE-IP';
+    nat(
+      'KUBE-FIREWALL',
+      rule(RETURN, set('KUBE-LOAD-BALANCER-SOURCE-CIDR')),
+      // What the node itself sends there has the virtual address as its source, which no range holds.
+      ...(has(own) ? [rule(RETURN, set(own))] : []),
+      rule(jumpTo('KUBE-MARK-DROP')),
+    );
   }
   nat('KUBE-MARK-MASQ', rule(setMark(masquerade)));
   if (firewall) nat('KUBE-MARK-DROP', rule(setMark(dropped)));

@@ -26,9 +26,10 @@ function view(
   profile: Profile,
   config: Partial<ProxyConfig> = {},
   family: 'inet' | 'inet6' = 'inet',
+  given = services,
 ): NodeView {
   const clusterCIDR = ['10.244.0.0/16', 'fd00:10:244::/48'];
-  const state = desired(services, slices, node, proxyConfig({ profile, clusterCIDR, ...config }));
+  const state = desired(given, slices, node, proxyConfig({ profile, clusterCIDR, ...config }));
   const of = state.families.find((f) => f.family === family);
   if (of === undefined) throw new Error(family);
   const primaryIP = node.primaryIPs[family === 'inet' ? 0 : 1];
@@ -119,6 +120,18 @@ describe.each(['classic', 'current'] as const)('%s profile: explain answers what
     expect(end(explanation)).toBe(`dropped by filter ${chain}`);
     // From the node, IPVS comes before the filter, and the virtual server is known; from elsewhere it is not asked.
     expect('virtualServer' in explanation.outcome).toBe(from === 'node');
+  });
+
+  it('a load balancer answers the node itself when a range holds its address', () => {
+    const ranges = { loadBalancerSourceRanges: ['192.0.2.11/32'] };
+    const allowed = services.map((service) =>
+      service.name === 'web-lb' ? { ...service, ...ranges } : service,
+    );
+    const explanation = explain(view(profile, {}, 'inet', allowed), packet('tcp 198.51.100.20 80', 'node'));
+    expect(end(explanation)).toBe(EVERYBODY_AS_NODE);
+    expect(end(explain(view(profile, {}, 'inet', allowed), packet('tcp 198.51.100.20 80', CAFE)))).toMatch(
+      /^dropped/,
+    );
   });
 
   it('IPv6 goes the same ways', () => {

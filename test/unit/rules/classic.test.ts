@@ -64,6 +64,15 @@ describe('classic profile', () => {
     ]);
   });
 
+  it('lets the node itself through the firewall where a range holds it', () => {
+    const sets: KubeSetName[] = ['KUBE-LOAD-BALANCER', 'KUBE-LOAD-BALANCER-FW'];
+    expect(lines(input([...sets, 'KUBE-LOAD-BALANCER-SOURCE-IP']), 'KUBE-FIREWALL')).toEqual([
+      '-A KUBE-FIREWALL -m set --match-set KUBE-LOAD-BALANCER-SOURCE-CIDR dst,dst,src -j RETURN',
+      '-A KUBE-FIREWALL -m set --match-set KUBE-LOAD-BALANCER-SOURCE-IP dst,dst,src -j RETURN',
+      '-A KUBE-FIREWALL -j KUBE-MARK-DROP',
+    ]);
+  });
+
   it('writes UDP node ports as TCP ones, and names the protocol only where both exist', () => {
     expect(lines(input(['KUBE-NODE-PORT-UDP']), 'KUBE-SERVICES')).toEqual([
       '-A KUBE-SERVICES -m set --match-set KUBE-NODE-PORT-UDP dst -j KUBE-NODE-PORT',
