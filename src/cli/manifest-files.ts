@@ -11,6 +11,7 @@ import {
 } from '../proxy/index.js';
 import { type CliIo, ExitError } from './io.js';
 
+const STDIN = 'stdin';
 const MANIFEST = /\.(?:ya?ml|json)$/;
 
 /** Objects that are good and that nothing is programmed for, as an error: what `--strict` makes of them. */
@@ -58,7 +59,7 @@ async function readTexts(names: readonly string[], io: CliIo): Promise<ManifestT
   const texts: ManifestText[] = [];
   for (const name of names) {
     if (name === '-') {
-      texts.push({ file: 'stdin', text: await io.readStdin() });
+      texts.push({ file: STDIN, text: await io.readStdin() });
       continue;
     }
     const files = (await stat(name)).isDirectory() ? await filesIn(name) : [name];
@@ -70,15 +71,30 @@ async function readTexts(names: readonly string[], io: CliIo): Promise<ManifestT
 /**
  * Read what `-f` names. Bad objects are reported on standard error and left out. Text that cannot be read as Kubernetes objects at
  * all always ends the command: to go on would mean to remove the services that it was to keep.
- * @throws ManifestError with `strict`, when any object is bad; ExitError after unreadable text; and what reading files throws.
+ * @throws ManifestError with `strict`, when any object is bad; ValidationError where nothing is said; ExitError after unreadable text; and what reading files throws.
  */
 export async function loadManifests(
   names: readonly string[],
-  strict: boolean,
+  {
+    strict,
+    mustSay,
+  }: {
+    readonly strict: boolean;
+    /** Whether texts without anything in them are refused, as what a program that failed wrote: where they would take every service away. */
+    readonly mustSay: boolean;
+  },
   io: CliIo,
 ): Promise<Manifests> {
-  const manifests = readManifests(await readTexts(names, io));
-  const { problems, ignored } = manifests;
+  const texts = await readTexts(names, io);
+  const manifests = readManifests(texts);
+  const { problems, empty } = manifests;
+  const ignored = manifests.ignored.filter(({ intended }) => !intended);
+  if (mustSay && (empty.length === texts.length || empty.includes(STDIN)))
+    throw new ValidationError(
+      '--filename',
+      'Kubernetes objects, or a List without items where there are to be none',
+      `nothing at all in ${empty.join(', ')}`,
+    );
   if (problems.length > 0 && strict) throw new ManifestError(problems);
   if (ignored.length > 0 && strict) throw new LeftOutError(ignored);
   for (const problem of problems) {

@@ -36,7 +36,12 @@ export async function stateFromFlags(
 ): Promise<StateAndConfig> {
   const { config: given, file } = await configFromFlags(flags);
   const config = kernel === undefined ? given : await withFeatures(given, kernel, context);
-  const manifests = await loadManifests(flags.filename, flags.strict === true, context.io);
+  const strict = flags.strict === true;
+  const manifests = await loadManifests(
+    flags.filename,
+    { strict, mustSay: kernel !== undefined },
+    context.io,
+  );
   const node = await nodeFromFlags(flags, context, kernel, file?.nodeName);
   if (config.detectLocalMode === 'NodeCIDR' && !config.masqueradeAll && node.podCIDRs.length === 0)
     throw new ValidationError(
@@ -45,6 +50,6 @@ export async function stateFromFlags(
       node.podCIDRs,
     );
   const state = desired(manifests.services, manifests.slices, node, config);
-  reportSkipped(state, flags.strict === true, context.io);
+  reportSkipped(state, strict, context.io);
   return { config, node, state, problems: manifests.problems };
 }

@@ -1,6 +1,6 @@
 import { type Document, LineCounter, parseAllDocuments } from 'yaml';
 import { isValidation, ValidationError } from '../errors.js';
-import { isObject, type Json, optionalText } from './fields.js';
+import { below, isObject, type Json, optionalText } from './fields.js';
 import type { EndpointSlice, Service, Source } from './model.js';
 import { objectName } from './model.js';
 import { parseService } from './parse-service.js';
@@ -37,6 +37,8 @@ export interface Note {
   /** `Deployment shop/web` */
   readonly object: string;
   readonly reason: string;
+  /** True for what nobody expects to be used: the slices of headless Services. */
+  readonly intended: boolean;
 }
 
 /** What manifests hold. */
@@ -45,6 +47,11 @@ export interface Manifests {
   readonly slices: readonly EndpointSlice[];
   readonly problems: readonly Problem[];
   readonly ignored: readonly Note[];
+  /**
+   * Texts that hold no document at all, by their file. A list without items is a document, and says that there are no objects; an empty text says
+   * nothing, and may be what a program that failed has left.
+   */
+  readonly empty: readonly string[];
 }
 
 /** Bad objects as an error: what `--strict` makes of them. */
@@ -200,11 +207,16 @@ class Reader {
   readonly slices = new Map<string, EndpointSlice>();
   readonly problems: Problem[] = [];
   readonly ignored: Note[] = [];
+  readonly empty: string[] = [];
 
   text(manifest: ManifestText): void {
-    for (const read of readJson(manifest) ?? readYaml(manifest, this.problems)) {
-      // Empty documents: `---` at the end, a file of comments.
-      if (read.value === null || read.value === undefined) continue;
+    const before = this.problems.length;
+    // Empty documents: `---` at the end, a file of comments.
+    const reads = (readJson(manifest) ?? readYaml(manifest, this.problems)).filter(
+      ({ value }) => value !== null && value !== undefined,
+    );
+    if (reads.length === 0 && this.problems.length === before) this.empty.push(manifest.file);
+    for (const read of reads) {
       if (isObject(read.value)) this.#object(read.value, '', read, '');
       else if (Array.isArray(read.value)) this.#items(read.value, '', read, '');
       else this.#unreadable(read, 'it holds a bare value, not Kubernetes objects');
@@ -224,6 +236,13 @@ class Reader {
     }
   }
 
+  /** Items may be null, as Go writes an empty list, but not missing: nobody knows which objects were to be there. */
+  #list(list: Json, name: string, at: string, read: Read, implied: string): void {
+    const items = list['items'] === null ? [] : list['items'];
+    if (Array.isArray(items)) this.#items(items, below(at, 'items'), read, implied);
+    else this.#problem(name, new ValidationError('items', 'a list', items), at, read, true);
+  }
+
   /** @param implied kind of the items of a typed list (`ServiceList`), which have none themselves */
   #object(object: Json, at: string, read: Read, implied: string): void {
     const kind = typeof object['kind'] === 'string' ? object['kind'] : implied.split(' ')[1];
@@ -232,9 +251,9 @@ class Reader {
     try {
       if (kind === undefined)
         throw new ValidationError('kind', 'a Kubernetes object with a kind', object['kind']);
-      if (kind.endsWith('List') && Array.isArray(object['items'])) {
-        const item = kind.slice(0, -'List'.length);
-        this.#items(object['items'], `${at === '' ? '' : `${at}.`}items`, read, `${version ?? ''} ${item}`);
+      const item = kind.replace(/List$/, '');
+      if (item !== kind && (item === '' || KINDS.has(item) || Array.isArray(object['items']))) {
+        this.#list(object, name, at, read, `${version ?? ''} ${item}`);
         return;
       }
       const known = KINDS.get(kind);
@@ -244,7 +263,7 @@ class Reader {
           this.#problem(name, err, at, read, true);
           return;
         }
-        this.ignored.push({ object: name, reason: `kind ${kind} is not used` });
+        this.ignored.push({ object: name, reason: `kind ${kind} is not used`, intended: false });
         return;
       }
       if (version !== known) throw new ValidationError('apiVersion', known, version);
@@ -263,9 +282,9 @@ class Reader {
   }
 
   #slice(object: Json, name: string, { source }: Read): boolean {
-    const { slice, ignored } = parseSlice(object, source);
-    if (slice !== undefined) return addNew(this.slices, objectName(slice), slice);
-    this.ignored.push({ object: name, reason: ignored });
+    const parsed = parseSlice(object, source);
+    if (parsed.slice !== undefined) return addNew(this.slices, objectName(parsed.slice), parsed.slice);
+    this.ignored.push({ object: name, reason: parsed.ignored, intended: parsed.intended });
     return true;
   }
 
@@ -319,5 +338,6 @@ export function readManifests(texts: Iterable<ManifestText>): Manifests {
     slices: [...reader.slices.values()],
     problems: reader.problems,
     ignored: reader.ignored,
+    empty: reader.empty,
   };
 }

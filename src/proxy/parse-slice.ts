@@ -7,6 +7,8 @@ import { metadataOf, portAt, protocolAt, usableAddress } from './parse-service.j
 
 /** The label that names the Service of a slice. */
 export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+/** The label that slices of headless Services have: no proxy looks at them. */
+const HEADLESS_LABEL = 'service.kubernetes.io/headless';
 
 /** Names in a list of `{ name }` objects. */
 function namesAt(parent: Json, key: string, path: string): string[] {
@@ -53,10 +55,10 @@ function portsOf(object: Json): EndpointPort[] {
   return ports;
 }
 
-/** A slice, or why there is nothing in it for us. */
+/** A slice, or why there is nothing in it for us, and whether nobody expects that there is. */
 export type ParsedSlice =
-  | { readonly slice: EndpointSlice; readonly ignored?: undefined }
-  | { readonly slice?: undefined; readonly ignored: string };
+  | { readonly slice: EndpointSlice }
+  | { readonly slice?: undefined; readonly ignored: string; readonly intended: boolean };
 
 /**
  * Read an EndpointSlice (discovery.k8s.io/v1).
@@ -64,6 +66,7 @@ export type ParsedSlice =
  */
 export function parseSlice(object: Json, source?: Source): ParsedSlice {
   const { namespace, name, labels, annotations } = metadataOf(object);
+  if (HEADLESS_LABEL in labels) return { ignored: 'it belongs to a headless Service', intended: true };
   const weights = parseSliceWeights(annotations);
   const type = wordAt(
     { addressType: textAt(object, 'addressType', '') },
@@ -72,7 +75,7 @@ export function parseSlice(object: Json, source?: Source): ParsedSlice {
     ['IPv4', 'IPv6', 'FQDN'],
     'IPv4',
   );
-  if (type === 'FQDN') return { ignored: 'its endpoints are host names' };
+  if (type === 'FQDN') return { ignored: 'its endpoints are host names', intended: false };
   const family = type === 'IPv4' ? 'inet' : 'inet6';
   const slice = {
     namespace,
@@ -84,6 +87,6 @@ export function parseSlice(object: Json, source?: Source): ParsedSlice {
     ...(weights === undefined ? {} : { weights }),
     ...(source === undefined ? {} : { source }),
   } as const;
-  if (slice.service === '') return { ignored: `it has no label ${SERVICE_NAME_LABEL}` };
+  if (slice.service === '') return { ignored: `it has no label ${SERVICE_NAME_LABEL}`, intended: false };
   return { slice };
 }

@@ -386,6 +386,29 @@ describe('bad input', () => {
     );
   });
 
+  it('that is nothing at all, as a program that failed leaves it, takes no service away', async () => {
+    await ipvs(['apply', ...SAMPLE]);
+    const before = kernel.dump();
+    const remarks = await manifest('# nothing yet\n');
+    for (const [argv, stdin] of [
+      [['-f', '-'], ''],
+      [[...CLUSTER, '-f', '-'], '\n'],
+      [['-f', remarks], ''],
+    ] as const) {
+      for (const command of ['apply', 'plan']) {
+        const { code, out, err } = await ipvs([command, ...NODE, ...argv], { stdin });
+        expect({ code, out }).toEqual({ code: 1, out: '' });
+        expect(err).toMatch(/^ipvs: --filename: expected Kubernetes objects, or a List without items/);
+      }
+    }
+    expect(kernel.dump()).toBe(before);
+    // What touches no kernel may show it, and who means it says so.
+    expect((await ipvs(['render', ...NODE, '-f', remarks])).code).toBe(0);
+    expect((await ipvs(['apply', ...NODE, '-f', '-'], { stdin: '[]' })).code).toBe(0);
+    expect(await kernel.ipvs.list()).toEqual([]);
+    expect((await ipvs(['apply', ...SAMPLE, '-f', remarks])).code).toBe(0);
+  });
+
   it('in an empty directory is not taken for "no services"', async () => {
     const { code, err } = await ipvs(['apply', '-f', folder]);
     expect(code).toBe(1);

@@ -85,6 +85,74 @@ describe('reading manifests', () => {
   });
 });
 
+describe('slices of headless Services', () => {
+  it('are left out, which nobody has to be told', () => {
+    const headless = slice('web', [endpoint('10.244.2.3')]);
+    const metadata = headless['metadata'] as { labels: Fields };
+    const { slices, ignored } = read(
+      JSON.stringify({
+        ...headless,
+        metadata: { ...metadata, labels: { ...metadata.labels, 'service.kubernetes.io/headless': '' } },
+      }),
+    );
+    expect(slices).toEqual([]);
+    expect(ignored).toMatchObject([{ reason: 'it belongs to a headless Service', intended: true }]);
+  });
+
+  it('are no other slices: who manages one does not matter, nor for which proxy', () => {
+    const other = slice('web', [endpoint('10.244.2.3')]);
+    const metadata = other['metadata'] as { labels: Fields };
+    const labels = {
+      ...metadata.labels,
+      'endpointslice.kubernetes.io/managed-by': 'somebody',
+      'service.kubernetes.io/service-proxy-name': 'other',
+    };
+    expect(read(JSON.stringify({ ...other, metadata: { ...metadata, labels } })).slices).toHaveLength(1);
+  });
+});
+
+describe('a list', () => {
+  it.each(['List', 'ServiceList', 'EndpointSliceList'])(
+    'without items is a %s with items null, as Go writes it, or []',
+    (kind) => {
+      const apiVersion = kind === 'EndpointSliceList' ? 'discovery.k8s.io/v1' : 'v1';
+      for (const items of [null, []])
+        expect(read(JSON.stringify({ apiVersion, kind, items }))).toMatchObject({
+          services: [],
+          problems: [],
+          ignored: [],
+          empty: [],
+        });
+    },
+  );
+
+  it.each([
+    ['misspelt', { itmes: [service('a')] }],
+    ['no list', { items: service('a') }],
+  ])('whose items are %s is unreadable: nobody knows what was to stay', (_, more) => {
+    const { problems } = read(JSON.stringify({ apiVersion: 'v1', kind: 'List', ...more }));
+    expect(problems).toMatchObject([{ path: 'items', unreadable: true }]);
+  });
+
+  it('is not every kind with such a name', () => {
+    const text = 'apiVersion: example.com/v1\nkind: AllowList\nmetadata: { name: a }\n';
+    expect(read(text)).toMatchObject({ problems: [], ignored: [{ object: 'AllowList default/a' }] });
+  });
+});
+
+describe('a text without objects', () => {
+  it.each([
+    ['nothing', '', true],
+    ['remarks', '# nothing yet\n---\n', true],
+    ['null', 'null', true],
+    ['an empty list', '[]', false],
+    ['an object of another kind', 'apiVersion: v1\nkind: Secret\nmetadata: { name: a }\n', false],
+    ['broken YAML', 'a: [', false],
+  ])('is told from one that says that there are none: %s', (_, text, empty) => {
+    expect(read(text).empty).toEqual(empty ? ['cluster.yaml'] : []);
+  });
+});
+
 describe('a bad object', () => {
   it('is reported with file, line, object, path and reason, and the rest is used', () => {
     const yaml = [
