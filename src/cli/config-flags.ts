@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { isValidation, ValidationError } from '../errors.js';
 import {
   CONFIG_FIELDS,
@@ -9,6 +8,7 @@ import {
   readKubeProxyConfiguration,
 } from '../proxy/index.js';
 import type { StateFlags } from './options.js';
+import { readTextFile } from './text-file.js';
 
 /** What a reader typed, by the names that configuration fields have in messages. */
 const FLAG_OF: Readonly<Record<string, string>> = {
@@ -76,7 +76,7 @@ export async function configFromFlags(flags: Partial<StateFlags>): Promise<Confi
   const file =
     path === undefined
       ? undefined
-      : readKubeProxyConfiguration({ file: path, text: await readFile(path, 'utf8') });
+      : readKubeProxyConfiguration({ file: path, text: await readTextFile(path) });
   // Accepted since scripts for kube-proxy have them. Nothing here runs periodically.
   for (const [text, flag] of [
     [flags.ipvsSyncPeriod, '--ipvs-sync-period'],

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ValidationError } from '../errors.js';
 import {
@@ -10,6 +10,7 @@ import {
   readManifests,
 } from '../proxy/index.js';
 import { type CliIo, ExitError } from './io.js';
+import { readTextFile } from './text-file.js';
 
 const STDIN = 'stdin';
 const MANIFEST = /\.(?:ya?ml|json)$/;
@@ -48,7 +49,10 @@ export function reportSkipped({ families }: KubeState, strict: boolean, io: CliI
 
 /** Files of a directory that can be manifests, by name; directories below are not entered. */
 async function filesIn(directory: string): Promise<string[]> {
-  const names = (await readdir(directory)).filter((name) => MANIFEST.test(name)).sort();
+  const names = (await readdir(directory, { withFileTypes: true }))
+    .filter((entry) => !entry.isDirectory() && MANIFEST.test(entry.name))
+    .map(({ name }) => name)
+    .sort();
   if (names.length === 0)
     throw new ValidationError('--filename', 'a directory with .yaml, .yml or .json files', directory);
   return names.map((name) => join(directory, name));
@@ -63,7 +67,7 @@ async function readTexts(names: readonly string[], io: CliIo): Promise<ManifestT
       continue;
     }
     const files = (await stat(name)).isDirectory() ? await filesIn(name) : [name];
-    for (const file of files) texts.push({ file, text: await readFile(file, 'utf8') });
+    for (const file of files) texts.push({ file, text: await readTextFile(file) });
   }
   return texts;
 }

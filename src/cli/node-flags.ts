@@ -1,12 +1,21 @@
-import { readFile } from 'node:fs/promises';
 import { isValidation, ValidationError } from '../errors.js';
+import { tryParseAddress } from '../net/address.js';
 import type { Kernel } from '../kernel/types.js';
-import { deriveNodeFacts, nodeFactsFrom, type NodeFacts, parseNodeFacts } from '../proxy/index.js';
+import {
+  deriveNodeFacts,
+  type KubeProxySettings,
+  nodeFactsFrom,
+  type NodeFacts,
+  nodeName,
+  parseBindAddress,
+  parseNodeFacts,
+} from '../proxy/index.js';
 import type { CliContext } from './io.js';
 import type { StateFlags } from './options.js';
+import { readTextFile } from './text-file.js';
 
 async function readNodeFacts(file: string): Promise<NodeFacts> {
-  const text = await readFile(file, 'utf8');
+  const text = await readTextFile(file);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -21,15 +30,22 @@ async function readNodeFacts(file: string): Promise<NodeFacts> {
   }
 }
 
+/** The node's addresses, where one of them is said to be its own. */
+function withOwnAddress(addresses: readonly string[], own: string | undefined): readonly string[] {
+  if (own === undefined) return addresses;
+  const family = tryParseAddress(own)?.family;
+  return [own, ...addresses.filter((address) => tryParseAddress(address)?.family !== family)];
+}
+
 /**
  * The node: from `--node-facts`, from the kernel's namespace, or, without a kernel, from what this process can see.
- * @param name Of the configuration file; `--hostname-override` wins.
+ * @param file What the configuration file says of it; `--hostname-override` and `--bind-address` win.
  */
 export async function nodeFromFlags(
-  flags: Pick<StateFlags, 'nodeFacts' | 'hostnameOverride'>,
+  flags: Pick<StateFlags, 'nodeFacts' | 'hostnameOverride' | 'bindAddress'>,
   { dependencies }: CliContext,
   kernel: Kernel | undefined,
-  name?: string,
+  file: Pick<KubeProxySettings, 'nodeName' | 'bindAddress'> = {},
 ): Promise<NodeFacts> {
   const hostname = dependencies.hostname();
   const node =
@@ -38,7 +54,13 @@ export async function nodeFromFlags(
       : kernel !== undefined
         ? await deriveNodeFacts(kernel, hostname)
         : nodeFactsFrom(hostname, dependencies.interfaces());
-  const override = flags.hostnameOverride ?? name;
-  // As kube-proxy: names of nodes have neither blanks around them nor capitals.
-  return override === undefined ? node : { ...node, name: override.trim().toLowerCase() };
+  const own =
+    flags.bindAddress === undefined
+      ? file.bindAddress
+      : parseBindAddress(flags.bindAddress, '--bind-address');
+  return {
+    ...node,
+    name: nodeName(flags.hostnameOverride ?? '', '--hostname-override') ?? file.nodeName ?? node.name,
+    primaryIPs: withOwnAddress(node.primaryIPs, own),
+  };
 }

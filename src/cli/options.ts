@@ -27,6 +27,7 @@ export interface StateFlags extends ScopeFlags {
   readonly strict?: boolean;
   readonly nodeFacts?: string;
   readonly hostnameOverride?: string;
+  readonly bindAddress?: string;
   readonly profile?: Profile;
   readonly rules?: RulesBackend;
   readonly clusterCidr?: readonly string[];
@@ -110,6 +111,10 @@ function addManifestOptions(command: Command, required: boolean): Command {
     .option(
       '--hostname-override <name>',
       'name of the node (default: that of the node facts, or the host name)',
+    )
+    .option(
+      '--bind-address <address>',
+      'the node’s own address of its family, for source ranges and primary (default: that of the node facts, or the first)',
     );
 }
 

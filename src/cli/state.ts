@@ -42,7 +42,7 @@ export async function stateFromFlags(
     { strict, mustSay: kernel !== undefined },
     context.io,
   );
-  const node = await nodeFromFlags(flags, context, kernel, file?.nodeName);
+  const node = await nodeFromFlags(flags, context, kernel, file);
   if (config.detectLocalMode === 'NodeCIDR' && !config.masqueradeAll && node.podCIDRs.length === 0)
     throw new ValidationError(
       '--detect-local-mode',

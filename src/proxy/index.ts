@@ -21,6 +21,7 @@ export { parseDuration } from './duration.js';
 export {
   CONFIG_FIELDS,
   type KubeProxySettings,
+  parseBindAddress,
   parseKubeProxyConfiguration,
   readKubeProxyConfiguration,
 } from './kube-proxy-config.js';
@@ -48,6 +49,7 @@ export {
   type NodeFacts,
   nodeFactsFrom,
   type NodeInterface,
+  nodeName,
   parseNodeFacts,
 } from './node.js';
 export {

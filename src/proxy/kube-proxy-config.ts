@@ -1,5 +1,6 @@
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { isValidation, ValidationError } from '../errors.js';
+import { formatAddress, parseAddress } from '../net/address.js';
 import { DETECT_LOCAL_MODES, type ProxyConfig } from './config.js';
 import { parseDuration } from './duration.js';
 import {
@@ -14,12 +15,15 @@ import {
   wordAt,
 } from './fields.js';
 import type { ManifestText } from './manifests.js';
+import { nodeName } from './node.js';
 
 /** What a KubeProxyConfiguration says, as far as it matters here. Absent fields are left to defaults, as an empty text is. */
 export interface KubeProxySettings {
   readonly config: Partial<ProxyConfig>;
   /** `hostnameOverride` */
   readonly nodeName?: string;
+  /** `bindAddress`: the node's own address of that family, whatever else is known of the node. Canonical. */
+  readonly bindAddress?: string;
   /** Fields that are valid and mean nothing here: those of other proxy modes, of the API client, of a process that keeps running. */
   readonly unused: readonly string[];
 }
@@ -30,7 +34,6 @@ const VERSION = `${GROUP}/v1alpha1`;
 
 /** Fields of other concerns: they may be there, and are not looked into. */
 const UNUSED = [
-  'bindAddress',
   'bindAddressHardFail',
   'clientConnection',
   'configSyncPeriod',
@@ -44,6 +47,7 @@ const UNUSED = [
   'nftables',
   'oomScoreAdj',
   'portRange',
+  'resourceContainer',
   'showHiddenMetricsForVersion',
   'udpIdleTimeout',
   'windows',
@@ -54,6 +58,7 @@ const UNUSED = [
 const USED = [
   'apiVersion',
   'kind',
+  'bindAddress',
   'clusterCIDR',
   'detectLocal',
   'detectLocalMode',
@@ -130,7 +135,13 @@ export function parseKubeProxyConfiguration(value: unknown): KubeProxySettings {
   refuseUnknown(detect, DETECT_LOCAL, 'detectLocal');
 
   const seconds = (key: string): number => parseDuration(ipvs[key] ?? '0s', `ipvs.${key}`);
-  for (const key of ['syncPeriod', 'minSyncPeriod']) seconds(key);
+  // 0 leaves it at 30 seconds.
+  if (seconds('minSyncPeriod') > (seconds('syncPeriod') || 30))
+    throw new ValidationError(
+      'ipvs.minSyncPeriod',
+      'no more than ipvs.syncPeriod (default: 30s)',
+      ipvs['minSyncPeriod'],
+    );
   for (const key of ['syncPeriod', 'minSyncPeriod']) parseDuration(iptables[key] ?? '0s', `iptables.${key}`);
   booleanAt(iptables, 'localhostNodePorts', 'iptables', false);
   const timeouts = {
@@ -159,12 +170,24 @@ export function parseKubeProxyConfiguration(value: unknown): KubeProxySettings {
     given.masqueradeBit = numberAt(iptables, 'masqueradeBit', 'iptables');
   if (isGiven(value, 'nodePortAddresses')) given.nodePortAddresses = textsAt(value, 'nodePortAddresses', '');
 
-  const nodeName = optionalText(value, 'hostnameOverride', '') ?? '';
+  const name = nodeName(optionalText(value, 'hostnameOverride', '') ?? '', 'hostnameOverride');
+  const bindAddress = parseBindAddress(optionalText(value, 'bindAddress', '') ?? '', 'bindAddress');
   return {
     config: given,
-    ...(nodeName === '' ? {} : { nodeName }),
+    ...(name === undefined ? {} : { nodeName: name }),
+    ...(bindAddress === undefined ? {} : { bindAddress }),
     unused: UNUSED.filter((key) => isGiven(value, key)),
   };
+}
+
+/**
+ * The address that kube-proxy takes for the node's own of its family; undefined where it has no choice: nothing, `0.0.0.0`, `::`.
+ * @throws ValidationError for what is no address.
+ */
+export function parseBindAddress(text: string, path: string): string | undefined {
+  if (text === '') return undefined;
+  const { bytes, family } = parseAddress(text, path);
+  return bytes.every((byte) => byte === 0) ? undefined : formatAddress(bytes, family);
 }
 
 function numberAt(parent: Json, key: string, path: string): number {

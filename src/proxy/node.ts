@@ -50,6 +50,17 @@ export function isLinkLocal6(address: string): boolean {
   return parsed.bytes[0] === 0xfe && ((parsed.bytes[1] ?? 0) & 0xc0) === 0x80;
 }
 
+/**
+ * The name that a node is to have instead of the machine's, as kube-proxy reads it: without blanks around it, in lower case. Undefined for the
+ * empty text, which asks for none.
+ * @throws ValidationError for blanks.
+ */
+export function nodeName(text: string, path: string): string | undefined {
+  const name = text.trim().toLowerCase();
+  if (name === '' && text !== '') throw new ValidationError(path, 'the name of a node', text);
+  return name === '' ? undefined : name;
+}
+
 /** The node's own address of a family. */
 export function primaryIP(node: NodeFacts, family: Family): string | undefined {
   return node.primaryIPs.find((address) => tryParseAddress(address)?.family === family);

@@ -147,6 +147,7 @@ describe('-f', () => {
       JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [] }),
     );
     await writeFile(join(folder, 'd', 'notes.txt'), 'not a manifest: [');
+    await mkdir(join(folder, 'd', 'folder.yaml'));
     const file = await manifest(service('c').replace('10.96.0.10', '10.96.0.12'));
     const stdin = service('d').replace('10.96.0.10', '10.96.0.13');
     const { code, out, err } = await ipvs(

@@ -117,6 +117,39 @@ describe('--config', () => {
     );
   });
 
+  it('says which address is the node’s own, unless a flag does: source ranges and primary go by it', async () => {
+    const manifest = await file(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'lb' },
+        spec: {
+          type: 'LoadBalancer',
+          clusterIP: '10.96.0.9',
+          loadBalancerSourceRanges: ['192.0.2.64/26'],
+          ports: [{ port: 80, nodePort: 30080 }],
+        },
+        status: { loadBalancer: { ingress: [{ ip: '198.51.100.9' }] } },
+      }),
+      'lb.json',
+    );
+    const facts = ['--node-facts', example('node-facts.json'), '--nodeport-addresses', 'primary'];
+    const seen = async (...flags: string[]) => {
+      const { out } = await ipvs('render', '-f', manifest, ...facts, ...flags);
+      const [four] = (JSON.parse(out) as RenderedState).families;
+      const own = four?.sets.find(({ name }) => name === 'KUBE-LOAD-BALANCER-SOURCE-IP')?.entries.length;
+      return [four?.virtualServers.find(({ port }) => port === 30080)?.address, own];
+    };
+    const config = await configFile('bindAddress: 192.0.2.99\n');
+    expect(await seen()).toEqual(['192.0.2.11', 0]);
+    expect(await seen('--config', config)).toEqual(['192.0.2.99', 1]);
+    expect(await seen('--config', config, '--bind-address', '192.0.2.98')).toEqual(['192.0.2.98', 1]);
+    expect(await seen('--config', config, '--bind-address=0.0.0.0')).toEqual(['192.0.2.11', 0]);
+    expect((await ipvs('render', '-f', manifest, '--bind-address', 'here')).err).toMatch(
+      /^ipvs: --bind-address: expected an IPv4 or IPv6 address/,
+    );
+  });
+
   it.each([
     ['a bad value', 'ipvs: { scheduler: "round robin" }\n', /kp\.yaml: ipvs\.scheduler: expected the name/],
     ['a bad number', 'iptables: { masqueradeBit: 32 }\n', /kp\.yaml: iptables\.masqueradeBit: expected/],
@@ -130,11 +163,33 @@ describe('--config', () => {
     expect(err).toMatch(message);
   });
 
+  it('that is a directory ends with 1 and its name, as node facts do', async () => {
+    for (const flag of ['--config', '--node-facts'])
+      expect(await ipvs('render', '-f', example('cluster.yaml'), flag, folder)).toMatchObject({
+        code: 1,
+        err: `ipvs: cannot read ${folder}: it is a directory\n`,
+      });
+  });
+
   it('that is missing ends with 1 and its name', async () => {
     const { code, err } = await ipvs('render', ...SAMPLE, '--config', join(folder, 'no.yaml'));
     expect({ code, err }).toEqual({
       code: 1,
       err: `ipvs: cannot read ${join(folder, 'no.yaml')}: there is no such file or directory\n`,
+    });
+  });
+});
+
+describe('--hostname-override', () => {
+  it('that is empty, as an unset variable leaves it, keeps the name that is known', async () => {
+    expect(await rendered('--hostname-override', '')).toEqual(await rendered());
+  });
+
+  it('that is blank is refused', async () => {
+    const { code, err } = await ipvs('render', ...SAMPLE, '--hostname-override', ' ');
+    expect({ code, err }).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^ipvs: --hostname-override: expected the name of a node/) as string,
     });
   });
 });

@@ -62,6 +62,15 @@ winkernel: { enableDSR: false }
     expect(read(text).config).toEqual({ masqueradeAll: false, strictARP: false });
   });
 
+  it('names the node and its own address, as kube-proxy reads them', () => {
+    expect(read('hostnameOverride: " NODE-A "\nbindAddress: 2001:DB8::0:1\n')).toMatchObject({
+      nodeName: 'node-a',
+      bindAddress: '2001:db8::1',
+    });
+    for (const nothing of ['""', '0.0.0.0', '"::"', 'null'])
+      expect(read(`bindAddress: ${nothing}\n`)).not.toHaveProperty('bindAddress');
+  });
+
   it('is found among the documents of kubeadm, and read from JSON', () => {
     const others = `kind: ClusterConfiguration\napiVersion: kubeadm.k8s.io/v1beta4\n---\n${HEAD}ipvs: { scheduler: sh }\n`;
     expect(read(others, '').config).toEqual({ scheduler: 'sh' });
@@ -78,6 +87,13 @@ winkernel: { enableDSR: false }
     ['a misspelt field', 'ipvs:\n  sheduler: rr\n', /^kp\.yaml:4: ipvs\.sheduler: expected no such field/],
     ['a field of no section', 'ipvsScheduler: rr\n', /ipvsScheduler: expected no such field/],
     ['a wrong type', 'ipvs: { strictARP: "yes" }\n', /ipvs\.strictARP: expected true or false/],
+    ['blanks for a name', 'hostnameOverride: " "\n', /^kp\.yaml:3: hostnameOverride: expected the name of a/],
+    ['an address that is none', 'bindAddress: here\n', /^kp\.yaml:3: bindAddress: expected an IPv4 or IPv6/],
+    [
+      'a shortest period over the longest',
+      'ipvs: { minSyncPeriod: 31s }\n',
+      /ipvs\.minSyncPeriod: expected no more than ipvs\.syncPeriod/,
+    ],
     ['a negative duration', 'ipvs: { tcpTimeout: -1s }\n', /ipvs\.tcpTimeout: expected a duration/],
     ['a list that is none', 'nodePortAddresses: primary\n', /nodePortAddresses: expected a list/],
     [
