@@ -1,7 +1,7 @@
 import { ValidationError } from '../errors.js';
 import type { VirtualServer } from '../ipvs/types.js';
 import type { Family } from '../net/address.js';
-import { parseUrl, wantedAttributes, wantedRealServer } from '../plan/canonical.js';
+import { wantedServer } from '../plan/canonical.js';
 import type { Observed } from '../plan/observe.js';
 import type { FamilyState } from '../plan/types.js';
 import { noRules } from '../rules/diff.js';
@@ -18,18 +18,16 @@ export interface ViewNode {
 const primary = ({ primaryIP }: ViewNode): { primaryIP?: string } =>
   primaryIP === undefined ? {} : { primaryIP };
 
-function wantedServer(spec: FamilyState['virtualServers'][number]): ViewVirtualServer {
-  const id = parseUrl(spec.url);
-  const { scheduler = '', persistence } = wantedAttributes(spec, id, 'virtualServer');
+function viewOf(spec: FamilyState['virtualServers'][number]): ViewVirtualServer {
+  const { id, settings, destinations } = wantedServer(spec);
   return {
     url: id.url,
     protocol: id.protocol,
     address: id.address,
     port: id.port,
-    scheduler,
-    persistenceTimeout: persistence === undefined || persistence === false ? 0 : persistence.timeout,
-    realServers: (spec.realServers ?? []).map((real, i) => {
-      const { address, port, weight, forwarding } = wantedRealServer(real, id, `realServers[${i}]`);
+    scheduler: settings.scheduler,
+    persistenceTimeout: settings.timeout,
+    realServers: (destinations ?? []).map(({ id: { address, port }, settings: { weight, forwarding } }) => {
       return { address, port, weight, forwarding };
     }),
   };
@@ -41,7 +39,7 @@ export function desiredView(state: FamilyState, node: ViewNode): NodeView {
     family: state.family,
     rules: state.rules,
     sets: new Map(state.sets.map(({ name, type, entries }): [string, ViewSet] => [name, { type, entries }])),
-    virtualServers: state.virtualServers.map(wantedServer),
+    virtualServers: state.virtualServers.map(viewOf),
     interfaces: [
       ...node.interfaces.filter(({ name }) => name !== node.interface),
       { name: node.interface, addresses: state.boundAddresses },

@@ -2,7 +2,7 @@ import { ValidationError } from '../errors.js';
 import type { Family } from '../net/address.js';
 import { integerIn } from '../net/number.js';
 import { at, optionsAt } from './objects.js';
-import type { Forwarding, RealServerAttributes, Tunnel } from './types.js';
+import type { Forwarding, RealServerAttributes, RealServerState, Tunnel } from './types.js';
 
 /** What the kernel keeps of a real server besides its identity: what is compared and written. Tunnel fields are 0 unless tunnelled. */
 export interface DestinationSettings {
@@ -221,5 +221,34 @@ export function describeTunnel(
     type,
     ...(type === 'gue' ? { port: settings.tunnelPort } : {}),
     ...(checksum === 'none' ? {} : { checksum }),
+  };
+}
+
+/** The attributes of a listed real server. */
+export type DestinationWords = Pick<RealServerState, keyof RealServerAttributes>;
+
+/** Every attribute spelled out, as listings spell it: equal settings give equal data. */
+export function destinationAttributes(settings: DestinationSettings): DestinationWords {
+  const { weight, forwarding, upperThreshold, lowerThreshold } = settings;
+  return {
+    weight,
+    forwarding,
+    upperThreshold,
+    lowerThreshold,
+    ...(forwarding === 'tunnel' ? { tunnel: describeTunnel(settings) } : {}),
+  };
+}
+
+/** The settings behind a listed real server: {@link destinationAttributes} backwards. */
+export function settingsOfDestination(state: DestinationWords): DestinationSettings {
+  const { weight, forwarding, tunnel, upperThreshold, lowerThreshold } = state;
+  return {
+    forwarding,
+    weight,
+    upperThreshold,
+    lowerThreshold,
+    tunnelType: tunnel === undefined ? 0 : TUNNEL_TYPES.indexOf(tunnel.type),
+    tunnelPort: tunnel?.port ?? 0,
+    tunnelFlags: TUNNEL_CHECKSUMS.indexOf(tunnel?.checksum ?? 'none'),
   };
 }

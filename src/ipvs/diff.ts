@@ -2,19 +2,16 @@ import type { DestinationSettings } from './destination-settings.js';
 import { sameDestination } from './destination-settings.js';
 import { type DestinationId, destinationName, type ServiceId } from './identity.js';
 import { sameService, type ServiceSettings } from './service-settings.js';
-import type { ServiceEntry } from './spec.js';
+import type { DestinationEntry, ServiceEntry } from './spec.js';
 
 /** A virtual server as it was read, in the terms of the kernel. */
 export interface ObservedService {
-  readonly id: ServiceId;
   readonly settings: ServiceSettings;
-  readonly destinations: readonly {
-    readonly id: DestinationId;
-    readonly settings: DestinationSettings;
-  }[];
+  /** Each once. */
+  readonly destinations: readonly DestinationEntry[];
 }
 
-/** One difference between what is wanted and what is there. */
+/** One difference between a virtual server that is wanted and what is there of it. */
 export type Difference =
   | { readonly op: 'add'; readonly service: ServiceId; readonly settings: ServiceSettings }
   | {
@@ -23,7 +20,6 @@ export type Difference =
       readonly settings: ServiceSettings;
       readonly before: ServiceSettings;
     }
-  | { readonly op: 'remove'; readonly service: ServiceId; readonly before: ServiceSettings }
   | {
       readonly op: 'addReal';
       readonly service: ServiceId;
@@ -44,54 +40,35 @@ export type Difference =
       readonly before: DestinationSettings;
     };
 
-/** What takes the observed state to the wanted one, and how much of it is as it should be. */
-export interface Differences {
-  readonly differences: readonly Difference[];
-  /** Virtual and real servers that need no change. */
-  readonly unchanged: number;
-}
-
 /**
- * Compare. Of a wanted virtual server without `destinations` the real servers are left alone.
+ * What takes a virtual server from what was read of it (nothing, when it is not there) to what is wanted. Where the wanted one says nothing
+ * of real servers they are left alone.
  *
- * In an order that never leaves a virtual server with less than it has before and after: new and changed virtual servers in the
- * order given, each with its real servers (new ones, changed ones, and only then those that go), and at the end the virtual servers that
- * go. Nothing that is there under the same name is removed and added again.
+ * In an order that never leaves it with less to send traffic to than before and after: the virtual server itself, new real servers, those that
+ * change, and only then those that go. Nothing that is there under the same name is removed and added again.
  */
-export function diffServices(
-  wanted: readonly ServiceEntry[],
-  observed: readonly ObservedService[],
-): Differences {
-  const there = new Map(observed.map((service) => [service.id.url, service]));
-  const differences: Difference[] = [];
-  let unchanged = 0;
-  for (const { id: service, settings, destinations } of wanted) {
-    const before = there.get(service.url);
-    there.delete(service.url);
-    if (before === undefined) differences.push({ op: 'add', service, settings });
-    else if (sameService(before.settings, settings)) unchanged++;
-    else differences.push({ op: 'set', service, settings, before: before.settings });
-    if (destinations === undefined) {
-      unchanged += before?.destinations.length ?? 0;
-      continue;
-    }
-    const held = new Map(before?.destinations.map((entry) => [destinationName(entry.id), entry]));
-    const changed: Difference[] = [];
-    for (const { id: destination, settings } of destinations) {
-      const name = destinationName(destination);
-      const former = held.get(name);
-      held.delete(name);
-      if (former === undefined) differences.push({ op: 'addReal', service, destination, settings });
-      else if (sameDestination(former.settings, settings)) unchanged++;
-      else changed.push({ op: 'setReal', service, destination, settings, before: former.settings });
-    }
-    for (const change of changed) differences.push(change);
-    for (const { id: destination, settings } of held.values()) {
-      differences.push({ op: 'removeReal', service, destination, before: settings });
+export function* diffService(
+  { id: service, settings, destinations }: ServiceEntry,
+  observed: ObservedService | undefined,
+): Generator<Difference, void, undefined> {
+  if (observed === undefined) yield { op: 'add', service, settings };
+  else if (!sameService(observed.settings, settings)) {
+    yield { op: 'set', service, settings, before: observed.settings };
+  }
+  if (destinations === undefined) return;
+  const held = new Map(observed?.destinations.map((entry) => [destinationName(entry.id), entry]));
+  const changed: Difference[] = [];
+  for (const { id: destination, settings: wanted } of destinations) {
+    const name = destinationName(destination);
+    const before = held.get(name)?.settings;
+    held.delete(name);
+    if (before === undefined) yield { op: 'addReal', service, destination, settings: wanted };
+    else if (!sameDestination(before, wanted)) {
+      changed.push({ op: 'setReal', service, destination, settings: wanted, before });
     }
   }
-  for (const { id: service, settings } of there.values()) {
-    differences.push({ op: 'remove', service, before: settings });
+  yield* changed;
+  for (const { id: destination, settings: before } of held.values()) {
+    yield { op: 'removeReal', service, destination, before };
   }
-  return { differences, unchanged };
 }

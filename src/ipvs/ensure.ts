@@ -1,12 +1,11 @@
 import type { CallOptions } from '../netlink/types.js';
 import { type KernelRequest, unpackDestinationId, unpackDestinationSettings } from './codec.js';
-import { type DestinationSettings, sameDestination } from './destination-settings.js';
+import { diffService, type ObservedService } from './diff.js';
 import type { CallContext, IpvsCall } from './errors.js';
 import type { Exchange, FoundService, RunResult } from './exchange.js';
-import { destinationName } from './identity.js';
-import { sameService } from './service-settings.js';
+import type { ServiceId } from './identity.js';
 import { check } from './settle.js';
-import type { ServiceEntry } from './spec.js';
+import type { DestinationEntry, ServiceEntry } from './spec.js';
 
 const ENOENT = -2;
 const ESRCH = -3;
@@ -36,35 +35,44 @@ export async function ensureService(
   }
 }
 
-/** Requests that make the kernel's state the wanted one. */
+/** Requests that make the kernel's state the wanted one. Real servers that are not wanted are left alone. */
 async function difference(
   exchange: Exchange,
-  { id: service, settings, destinations }: ServiceEntry,
+  wanted: ServiceEntry,
   before: FoundService | undefined,
   options: CallOptions,
 ): Promise<readonly KernelRequest[]> {
-  const requests: KernelRequest[] = [];
-  if (before === undefined) requests.push({ command: 'newService', service, settings });
-  else if (!sameService(before.settings, settings)) {
-    requests.push({ command: 'setService', service, settings });
-  }
-  if (destinations === undefined || destinations.length === 0) return requests;
-  const held = new Map<string, DestinationSettings>();
+  let observed: ObservedService | undefined;
   if (before !== undefined) {
-    const { table, offsets } = await exchange.listDestinations(service, options);
-    for (const offset of offsets) {
-      held.set(destinationName(unpackDestinationId(table, offset)), unpackDestinationSettings(table, offset));
-    }
+    const named = wanted.destinations !== undefined && wanted.destinations.length > 0;
+    observed = {
+      settings: before.settings,
+      destinations: named ? await destinationsOf(exchange, wanted.id, options) : [],
+    };
   }
-  for (const { id: destination, settings: wanted } of destinations) {
-    const there = held.get(destinationName(destination));
-    if (there === undefined) {
-      requests.push({ command: 'newDest', service, destination, settings: wanted });
-    } else if (!sameDestination(there, wanted)) {
-      requests.push({ command: 'setDest', service, destination, settings: wanted });
+  const requests: KernelRequest[] = [];
+  for (const change of diffService(wanted, observed)) {
+    const { op, service } = change;
+    if (op === 'add') requests.push({ command: 'newService', service, settings: change.settings });
+    else if (op === 'set') requests.push({ command: 'setService', service, settings: change.settings });
+    else if (op === 'addReal' || op === 'setReal') {
+      const { destination, settings } = change;
+      requests.push({ command: op === 'addReal' ? 'newDest' : 'setDest', service, destination, settings });
     }
   }
   return requests;
+}
+
+async function destinationsOf(
+  exchange: Exchange,
+  service: ServiceId,
+  options: CallOptions,
+): Promise<readonly DestinationEntry[]> {
+  const { table, offsets } = await exchange.listDestinations(service, options);
+  return offsets.map((offset) => ({
+    id: unpackDestinationId(table, offset),
+    settings: unpackDestinationSettings(table, offset),
+  }));
 }
 
 /** Refused because somebody else was there between reading and writing. */

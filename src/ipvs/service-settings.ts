@@ -3,7 +3,13 @@ import { type Family, formatAddress, parseAddress } from '../net/address.js';
 import { integerIn } from '../net/number.js';
 import type { ServiceId } from './identity.js';
 import { at, booleanAt, optionsAt } from './objects.js';
-import type { Persistence, Scheduler, SchedulerFlags, VirtualServerAttributes } from './types.js';
+import type {
+  Persistence,
+  Scheduler,
+  SchedulerFlags,
+  VirtualServerAttributes,
+  VirtualServerState,
+} from './types.js';
 
 /** Bits of a service's flag word (linux/ip_vs.h). */
 export const ServiceFlag = {
@@ -73,7 +79,12 @@ function netmaskAt(value: unknown, family: Family, path: string): number {
   if (typeof value !== 'string') {
     throw new ValidationError(path, 'a dotted IPv4 mask such as 255.255.255.0', value);
   }
-  const { bytes } = parseAddress(value, path, 'inet');
+  return maskOf(value, path);
+}
+
+/** 0xffffff00 for `255.255.255.0`. */
+function maskOf(text: string, path: string): number {
+  const { bytes } = parseAddress(text, path, 'inet');
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0);
 }
 
@@ -231,6 +242,32 @@ export function describeService(
             ...(settings.engine === '' ? {} : { engine: settings.engine }),
           },
     onePacket: (flags & ServiceFlag.onePacket) !== 0,
+  };
+}
+
+/** Every attribute spelled out, as listings spell it: equal settings give equal data. */
+export function serviceAttributes(
+  settings: ServiceSettings,
+  family: Family,
+): Required<VirtualServerAttributes> {
+  const { scheduler, schedulerFlags, persistence, onePacket } = describeService(settings, family);
+  return { scheduler, schedulerFlags, persistence, onePacket };
+}
+
+/** The settings behind a listed virtual server: {@link describeService} backwards. */
+export function settingsOfService(
+  state: Pick<VirtualServerState, 'family' | 'scheduler' | 'flags' | 'persistence'>,
+): ServiceSettings {
+  const { family, scheduler, flags, persistence } = state;
+  if (persistence === false) return { ...defaultService(family), scheduler, flags };
+  const { timeout, netmask = hostMask(family), engine = '' } = persistence;
+  // Not checked: what the kernel has is not ours to judge.
+  return {
+    scheduler,
+    flags,
+    timeout,
+    netmask: typeof netmask === 'number' ? netmask : maskOf(netmask, 'netmask'),
+    engine,
   };
 }
 

@@ -1,25 +1,23 @@
 import { ValidationError } from '../errors.js';
 import { runBatch, stopsOnError } from './batch.js';
 import { unpackDestinationId, unpackDestinationSettings, unpackServiceSettings } from './codec.js';
-import { type DestinationSettings, describeTunnel } from './destination-settings.js';
-import { type Difference, diffServices, type ObservedService } from './diff.js';
+import { destinationAttributes } from './destination-settings.js';
+import { type Difference, diffService, type ObservedService } from './diff.js';
 import type { Exchange } from './exchange.js';
 import { parseFilter, type ServiceMatcher } from './filter.js';
-import { type DestinationId, destinationName, destinationTarget, type ServiceId } from './identity.js';
+import { destinationName, destinationTarget, type ServiceId } from './identity.js';
 import { readServices } from './listing.js';
 import type { Lock } from './lock.js';
 import { checkOptions, optionsAt } from './objects.js';
 import { Pace } from './pace.js';
-import { describeService, type ServiceSettings } from './service-settings.js';
-import { parseSpec, type ServiceEntry } from './spec.js';
+import { serviceAttributes, type ServiceSettings } from './service-settings.js';
+import { type DestinationEntry, parseSpec, type ServiceEntry } from './spec.js';
 import type {
   BatchOptions,
   IpvsOperation,
-  RealServerAttributes,
   SyncChange,
   SyncOptions,
   SyncResult,
-  VirtualServerAttributes,
   VirtualServerSpec,
 } from './types.js';
 
@@ -47,27 +45,58 @@ export async function syncServices(
   // Nobody of ours is to write between reading and writing.
   return lock.run(async () => {
     const observed = await observe(exchange, matches, options, pace);
-    const { differences, unchanged } = diffServices(wanted, observed);
-    const operations = differences.map(operationOf);
+    const { changes: found, unchanged } = await compare(wanted, observed, pace);
+    const planned: Omit<SyncChange, 'status' | 'error'>[] = [];
+    for (const change of found) {
+      planned.push(reportOf(change));
+      if (pace.due()) await pace.rest();
+    }
     if (rest.dryRun === true) {
-      const changes = differences.map((difference, i): SyncChange => ({
-        ...changeOf(difference, operations[i]),
-        status: 'planned',
-      }));
+      const changes = planned.map((change): SyncChange => ({ ...change, status: 'planned' }));
       return { ok: true, done: 0, failed: 0, unchanged, changes };
     }
     // Every operation says everything, so the batch reads nothing and does not ask for the lock that is held here.
-    const result = await runBatch(exchange, lock, operations, batchOptions);
-    const changes = differences.map((difference, i): SyncChange => {
-      const { status = 'skipped', error } = result.items[i] ?? {};
-      return {
-        ...changeOf(difference, operations[i]),
-        status,
-        ...(error === undefined ? {} : { error }),
-      };
+    const operations = planned.map(({ operation }) => operation);
+    const { ok, done, failed, items } = await runBatch(exchange, lock, operations, batchOptions);
+    const changes = planned.map((change, i): SyncChange => {
+      const { status = 'skipped', error } = items[i] ?? {};
+      return { ...change, status, ...(error === undefined ? {} : { error }) };
     });
-    return { ok: result.ok, done: result.done, failed: result.failed, unchanged, changes };
+    return { ok, done, failed, unchanged, changes };
   });
+}
+
+/** A difference, or a virtual server that goes. */
+type Change =
+  Difference | { readonly op: 'remove'; readonly service: ServiceId; readonly before: ServiceSettings };
+
+/**
+ * All changes, those of each virtual server together in the order given, and at the end the virtual servers that go; and how many virtual
+ * and real servers are as they should be.
+ */
+async function compare(
+  wanted: readonly ServiceEntry[],
+  observed: ReadonlyMap<string, Observed>,
+  pace: Pace,
+): Promise<{ readonly changes: readonly Change[]; readonly unchanged: number }> {
+  const unwanted = new Map(observed);
+  const changes: Change[] = [];
+  let unchanged = 0;
+  for (const entry of wanted) {
+    const { url } = entry.id;
+    const before = observed.get(url);
+    unwanted.delete(url);
+    if (before !== undefined) unchanged += 1 + before.destinations.length;
+    for (const difference of diffService(entry, before)) {
+      changes.push(difference);
+      if (difference.op !== 'add' && difference.op !== 'addReal') unchanged--;
+    }
+    if (pace.due()) await pace.rest();
+  }
+  for (const { id: service, settings: before } of unwanted.values()) {
+    changes.push({ op: 'remove', service, before });
+  }
+  return { changes, unchanged };
 }
 
 async function parseDesired(
@@ -95,17 +124,20 @@ async function parseDesired(
   return [...wanted.values()];
 }
 
+type Observed = ObservedService & { readonly id: ServiceId };
+
+/** What the owner has, by URL. */
 async function observe(
   exchange: Exchange,
   matches: ServiceMatcher,
   { signal }: SyncOptions,
   pace: Pace,
-): Promise<readonly ObservedService[]> {
+): Promise<ReadonlyMap<string, Observed>> {
   const call = signal === undefined ? {} : { signal };
   const { services, listed } = await readServices(exchange, call, matches, pace);
-  const observed: ObservedService[] = [];
+  const observed = new Map<string, Observed>();
   for (const { id, at, destinations, offsets } of listed) {
-    const held = new Map<string, ObservedService['destinations'][number]>();
+    const held = new Map<string, DestinationEntry>();
     for (const offset of offsets) {
       const destination = unpackDestinationId(destinations, offset);
       const settings = unpackDestinationSettings(destinations, offset);
@@ -113,75 +145,46 @@ async function observe(
       if (pace.due()) await pace.rest();
     }
     const settings = unpackServiceSettings(services, at, id.family);
-    observed.push({ id, settings, destinations: [...held.values()] });
+    observed.set(id.url, { id, settings, destinations: [...held.values()] });
   }
   return observed;
 }
 
-function serviceAttributes(settings: ServiceSettings, { family }: ServiceId): VirtualServerAttributes {
-  const { scheduler, schedulerFlags, persistence, onePacket } = describeService(settings, family);
-  return { scheduler, schedulerFlags, persistence, onePacket };
-}
-
-function destinationAttributes(settings: DestinationSettings): RealServerAttributes {
-  const { weight, forwarding, upperThreshold, lowerThreshold } = settings;
-  return {
-    weight,
-    forwarding,
-    upperThreshold,
-    lowerThreshold,
-    ...(forwarding === 'tunnel' ? { tunnel: describeTunnel(settings) } : {}),
-  };
-}
-
-function realServerOf({ address, port }: DestinationId): { readonly address: string; readonly port: number } {
-  return { address, port };
-}
-
-function operationOf(difference: Difference): IpvsOperation {
-  const { service } = difference;
+function operationOf(change: Change): IpvsOperation {
+  const { op, service } = change;
   const virtualServer = service.url;
-  switch (difference.op) {
+  switch (op) {
     case 'add':
     case 'set':
-      return {
-        op: difference.op,
-        virtualServer,
-        attributes: serviceAttributes(difference.settings, service),
-      };
+      return { op, virtualServer, attributes: serviceAttributes(change.settings, service.family) };
     case 'remove':
-      return { op: 'remove', virtualServer };
+      return { op, virtualServer };
     case 'addReal':
-    case 'setReal':
+    case 'setReal': {
+      const { address, port } = change.destination;
       return {
-        op: difference.op,
+        op,
         virtualServer,
-        realServer: {
-          ...realServerOf(difference.destination),
-          ...destinationAttributes(difference.settings),
-        },
+        realServer: { address, port, ...destinationAttributes(change.settings) },
       };
-    case 'removeReal':
-      return { op: 'removeReal', virtualServer, realServer: realServerOf(difference.destination) };
+    }
+    case 'removeReal': {
+      const { address, port } = change.destination;
+      return { op, virtualServer, realServer: { address, port } };
+    }
   }
 }
 
-function changeOf(
-  difference: Difference,
-  operation: IpvsOperation | undefined,
-): Omit<SyncChange, 'status' | 'error'> {
-  const { service } = difference;
-  const target =
-    'destination' in difference ? destinationTarget(service, difference.destination) : service.url;
-  const before =
-    'before' in difference
-      ? 'destination' in difference
-        ? destinationAttributes(difference.before)
-        : serviceAttributes(difference.before, service)
-      : undefined;
-  return {
-    target,
-    operation: operation ?? operationOf(difference),
-    ...(before === undefined ? {} : { before }),
-  };
+function reportOf(change: Change): Omit<SyncChange, 'status' | 'error'> {
+  const { service } = change;
+  const operation = operationOf(change);
+  if ('destination' in change) {
+    const target = destinationTarget(service, change.destination);
+    return change.op === 'addReal'
+      ? { target, operation }
+      : { target, operation, before: destinationAttributes(change.before) };
+  }
+  return change.op === 'add'
+    ? { target: service.url, operation }
+    : { target: service.url, operation, before: serviceAttributes(change.before, service.family) };
 }

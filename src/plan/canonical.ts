@@ -1,29 +1,9 @@
 import { ValidationError } from '../errors.js';
-import {
-  applyDestinationPatch,
-  DEFAULT_DESTINATION,
-  DESTINATION_KEYS,
-  describeTunnel,
-  parseDestinationPatch,
-} from '../ipvs/destination-settings.js';
-import { parseRealServer, parseVirtualServer, type ServiceId } from '../ipvs/identity.js';
-import {
-  applyServicePatch,
-  defaultService,
-  describeService,
-  parseServicePatch,
-  SERVICE_KEYS,
-} from '../ipvs/service-settings.js';
-import type {
-  RealServerSpec,
-  RealServerState,
-  VirtualServerAttributes,
-  VirtualServerSpec,
-  VirtualServerState,
-} from '../ipvs/types.js';
+import { parseVirtualServer, type ServiceId } from '../ipvs/identity.js';
+import { parseSpec, type ServiceEntry } from '../ipvs/spec.js';
+import type { VirtualServerSpec } from '../ipvs/types.js';
 import { parseAddress } from '../net/address.js';
 import { PROTOCOL_NUMBER } from '../net/protocol.js';
-import type { RealServerFacts } from './types.js';
 
 /** Identity of a virtual server by address. */
 export type AddressId = Extract<ServiceId, { readonly address: string }>;
@@ -50,62 +30,11 @@ export function sortKey({ protocol, family, address, port }: Omit<AddressId, 'ur
   return `${family} ${rank} ${bytes} ${String(port).padStart(5, '0')}`;
 }
 
-/** An object with the given keys of another one, as far as it has them. */
-function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
-  const out: Partial<Pick<T, K>> = {};
-  for (const key of keys) if (from[key] !== undefined) out[key] = from[key];
-  return out as Pick<T, K>;
-}
+/** A wanted virtual server by address, in the terms of the kernel, with all defaults filled in. */
+export type WantedServer = ServiceEntry & { readonly id: AddressId };
 
-/**
- * Attributes of a wanted virtual server, every one spelled out as listings spell it, so that equal settings are equal data.
- * @throws ValidationError below `path`.
- */
-export function wantedAttributes(
-  spec: VirtualServerSpec,
-  id: AddressId,
-  path: string,
-): VirtualServerAttributes {
-  const patch = parseServicePatch(pick(spec, SERVICE_KEYS), id, path);
-  const settings = applyServicePatch(defaultService(id.family), patch, id.family, path);
-  return pick(describeService(settings, id.family), SERVICE_KEYS);
-}
-
-/** Attributes of a listed virtual server. */
-export function observedAttributes(state: VirtualServerState): VirtualServerAttributes {
-  return pick(state, SERVICE_KEYS);
-}
-
-/**
- * A wanted real server, every attribute spelled out.
- * @throws ValidationError below `path`.
- */
-export function wantedRealServer(spec: RealServerSpec, server: AddressId, path: string): RealServerFacts {
-  const id = parseRealServer(spec, server, path);
-  const patch = parseDestinationPatch(typeof spec === 'string' ? {} : pick(spec, DESTINATION_KEYS), path);
-  const families = { service: server.family, destination: id.family };
-  const settings = applyDestinationPatch(DEFAULT_DESTINATION, patch, families, path);
-  return {
-    address: id.address,
-    port: id.port,
-    weight: settings.weight,
-    forwarding: settings.forwarding,
-    upperThreshold: settings.upperThreshold,
-    lowerThreshold: settings.lowerThreshold,
-    ...(settings.forwarding === 'tunnel' ? { tunnel: describeTunnel(settings) } : {}),
-  };
-}
-
-/** The comparable part of a real server that was listed. */
-export function observedRealServer(state: RealServerState): RealServerFacts {
-  const { address, port, weight, forwarding, upperThreshold, lowerThreshold, tunnel } = state;
-  return {
-    address,
-    port,
-    weight,
-    forwarding,
-    upperThreshold,
-    lowerThreshold,
-    ...(tunnel === undefined ? {} : { tunnel }),
-  };
+/** @throws ValidationError below `path`, also for a firewall mark and for a real server that comes twice */
+export function wantedServer(spec: VirtualServerSpec, path = 'virtualServer'): WantedServer {
+  const { settings, destinations } = parseSpec(spec, path);
+  return { id: parseUrl(spec.url, `${path}.url`), settings, destinations };
 }

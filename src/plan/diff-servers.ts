@@ -1,18 +1,16 @@
-import { isDeepStrictEqual } from 'node:util';
 import { ValidationError } from '../errors.js';
-import type { RealServerState, VirtualServer, VirtualServerUrl } from '../ipvs/types.js';
-import { joinHostPort, parseAddress } from '../net/address.js';
-import { cidrContains, parseCidr } from '../net/cidr.js';
 import {
-  type AddressId,
-  observedAttributes,
-  observedRealServer,
-  parseUrl,
-  recordEntry,
-  sortKey,
-  wantedAttributes,
-  wantedRealServer,
-} from './canonical.js';
+  destinationAttributes,
+  type DestinationSettings,
+  settingsOfDestination,
+} from '../ipvs/destination-settings.js';
+import { type Difference, diffService, type ObservedService } from '../ipvs/diff.js';
+import { type DestinationId, destinationName } from '../ipvs/identity.js';
+import { serviceAttributes, settingsOfService } from '../ipvs/service-settings.js';
+import type { RealServerState, VirtualServer, VirtualServerUrl } from '../ipvs/types.js';
+import { parseAddress } from '../net/address.js';
+import { cidrContains, parseCidr } from '../net/cidr.js';
+import { type AddressId, parseUrl, recordEntry, sortKey, wantedServer } from './canonical.js';
 import type { Conflict, DepartingServer, FamilyState, Operation, RealServerFacts } from './types.js';
 
 /** Changes of virtual and real servers, in the groups in which they are ordered. */
@@ -62,27 +60,22 @@ export function diffServers(
   };
 
   const wanted = state.virtualServers.map((spec, i) => {
-    const path = `virtualServers[${i}]`;
-    const id = parseUrl(spec.url, `${path}.url`);
-    if (id.family !== family) throw new ValidationError(`${path}.url`, `an address of ${family}`, spec.url);
-    return { spec, path, id, key: sortKey(id) };
+    const server = wantedServer(spec, `virtualServers[${i}]`);
+    const { id } = server;
+    if (id.family !== family) {
+      throw new ValidationError(`virtualServers[${i}].url`, `an address of ${family}`, spec.url);
+    }
+    return { path: `virtualServers[${i}]`, server, id, key: sortKey(id) };
   });
   wanted.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 
   const wantedUrls = new Set<VirtualServerUrl>();
-  for (const { spec, path, id } of wanted) {
+  for (const { path, server, id } of wanted) {
     const { url } = id;
     if (wantedUrls.has(url)) throw new ValidationError(`${path}.url`, 'each virtual server once', url);
     wantedUrls.add(url);
-    const attributes = wantedAttributes(spec, id, path);
-    const server = existing.get(url);
-    if (server === undefined) {
-      changes.servers.push({ op: 'addVirtualServer', family, virtualServer: url, attributes });
-    } else if (ownership.adopt || ownership.recorded.has(recordEntry(id))) {
-      const before = observedAttributes(server);
-      if (!isDeepStrictEqual(before, attributes))
-        changes.servers.push({ op: 'setVirtualServer', family, virtualServer: url, attributes, before });
-    } else {
+    const there = existing.get(url);
+    if (there !== undefined && !ownership.adopt && !ownership.recorded.has(recordEntry(id))) {
       changes.conflicts.push({
         object: `virtual server ${url}`,
         reason: 'it exists and was not made by an earlier apply',
@@ -91,19 +84,18 @@ export function diffServers(
       continue;
     }
     owned.add(url);
-    if (spec.realServers !== undefined) {
-      const specs = spec.realServers.map((real, i) =>
-        wantedRealServer(real, id, `${path}.realServers[${i}]`),
-      );
-      const have = server?.realServers ?? [];
-      const stays = (real: RealServerState): boolean => {
-        const departing = departingServer(id, real);
-        if (!ownership.drain(departing)) return false;
-        draining.push(departing);
-        return true;
-      };
-      for (const operation of diffRealServers(family, url, specs, have, stays))
-        changes.realServers.push(operation);
+    const real = new Map(there?.realServers.map((one) => [destinationName(one), one]));
+    for (const difference of diffService(server, there && observedServer(there))) {
+      if (difference.op === 'removeReal') {
+        const unwanted = real.get(destinationName(difference.destination));
+        const departing = unwanted && departingServer(id, unwanted);
+        if (departing !== undefined && ownership.drain(departing)) {
+          draining.push(departing);
+          if (departing.weight !== 0) changes.realServers.push(quiesce(difference));
+          continue;
+        }
+      }
+      ('destination' in difference ? changes.realServers : changes.servers).push(operationOf(difference));
     }
   }
 
@@ -118,15 +110,27 @@ export function diffServers(
       owned.add(server.url);
       continue;
     }
+    const { settings, destinations } = observedServer(server);
     changes.removals.push({
       op: 'removeVirtualServer',
       family,
       virtualServer: server.url,
-      before: observedAttributes(server),
-      realServers: server.realServers.map(observedRealServer),
+      before: serviceAttributes(settings, family),
+      realServers: destinations.map((real) => factsOf(real.id, real.settings)),
     });
   }
   return changes;
+}
+
+/** A listed virtual server in the terms in which servers are compared. */
+function observedServer(server: VirtualServer): ObservedService {
+  return {
+    settings: settingsOfService(server),
+    destinations: server.realServers.map((real) => ({
+      id: { family: real.family, address: real.address, port: real.port },
+      settings: settingsOfDestination(real),
+    })),
+  };
 }
 
 /** A real server that is not wanted. */
@@ -142,40 +146,40 @@ function departingServer({ url, protocol }: AddressId, real: RealServerState): D
   };
 }
 
-/** New real servers first, then changes in place, then removals: there is never less to send traffic to than before and after. */
-function diffRealServers(
-  family: FamilyState['family'],
-  virtualServer: VirtualServerUrl,
-  wanted: readonly RealServerFacts[],
-  observed: readonly RealServerState[],
-  stays: (real: RealServerState) => boolean,
-): Operation[] {
-  const key = (real: Pick<RealServerFacts, 'address' | 'port'>): string =>
-    joinHostPort(real.address, real.port);
-  const existing = new Map(observed.map((real) => [key(real), observedRealServer(real)]));
-  const adds: Operation[] = [];
-  const sets: Operation[] = [];
-  const seen = new Set<string>();
-  for (const realServer of wanted) {
-    const name = key(realServer);
-    if (seen.has(name)) throw new ValidationError(virtualServer, 'each real server once', name);
-    seen.add(name);
-    const before = existing.get(name);
-    if (before === undefined) adds.push({ op: 'addRealServer', family, virtualServer, realServer });
-    else if (!isDeepStrictEqual(before, realServer))
-      sets.push({ op: 'setRealServer', family, virtualServer, realServer, before });
-  }
-  const removals: Operation[] = [];
-  for (const real of observed) {
-    if (seen.has(key(real))) continue;
-    const before = observedRealServer(real);
-    if (!stays(real)) {
-      const { address, port } = real;
-      removals.push({ op: 'removeRealServer', family, virtualServer, address, port, before });
-    } else if (real.weight !== 0) {
-      const realServer = { ...before, weight: 0 };
-      removals.push({ op: 'setRealServer', family, virtualServer, realServer, before });
+function factsOf({ address, port }: DestinationId, settings: DestinationSettings): RealServerFacts {
+  return { address, port, ...destinationAttributes(settings) };
+}
+
+/** Weight 0 in place of a removal. */
+function quiesce(difference: Extract<Difference, { op: 'removeReal' }>): Operation {
+  return operationOf({ ...difference, op: 'setReal', settings: { ...difference.before, weight: 0 } });
+}
+
+function operationOf(difference: Difference): Operation {
+  const { family, url: virtualServer } = difference.service;
+  switch (difference.op) {
+    case 'add': {
+      const attributes = serviceAttributes(difference.settings, family);
+      return { op: 'addVirtualServer', family, virtualServer, attributes };
+    }
+    case 'set': {
+      const attributes = serviceAttributes(difference.settings, family);
+      const before = serviceAttributes(difference.before, family);
+      return { op: 'setVirtualServer', family, virtualServer, attributes, before };
+    }
+    case 'addReal': {
+      const realServer = factsOf(difference.destination, difference.settings);
+      return { op: 'addRealServer', family, virtualServer, realServer };
+    }
+    case 'setReal': {
+      const realServer = factsOf(difference.destination, difference.settings);
+      const before = factsOf(difference.destination, difference.before);
+      return { op: 'setRealServer', family, virtualServer, realServer, before };
+    }
+    case 'removeReal': {
+      const { address, port } = difference.destination;
+      const before = factsOf(difference.destination, difference.before);
+      return { op: 'removeRealServer', family, virtualServer, address, port, before };
     }
   }
-  return [...adds, ...sets, ...removals];
 }

@@ -1,8 +1,7 @@
-import { applyServicePatch, defaultService, parseServicePatch } from '../ipvs/service-settings.js';
 import type { Forwarding, VirtualServerSpec } from '../ipvs/types.js';
 import type { SetType } from '../ipset/types.js';
 import type { Protocol } from '../net/protocol.js';
-import { type AddressId, parseUrl, wantedAttributes, wantedRealServer } from '../plan/canonical.js';
+import { wantedServer } from '../plan/canonical.js';
 import { formatRule } from '../rules/iptables/rule.js';
 import type { TableName } from '../rules/types.js';
 import type { KubeFamilyState, KubeState } from './desired.js';
@@ -67,24 +66,16 @@ export interface RenderedState {
   readonly families: readonly RenderedFamily[];
 }
 
-/** The flag word that a virtual server will have. */
-export function flagsOf(spec: VirtualServerSpec, id: AddressId): number {
-  const patch = parseServicePatch(wantedAttributes(spec, id, 'virtualServer'), id, 'virtualServer');
-  return applyServicePatch(defaultService(id.family), patch, id.family, 'virtualServer').flags;
-}
-
 function renderServer(spec: VirtualServerSpec): RenderedVirtualServer {
-  const id = parseUrl(spec.url);
-  const { scheduler = '', persistence } = wantedAttributes(spec, id, 'virtualServer');
+  const { id, settings, destinations } = wantedServer(spec);
   return {
     address: id.address,
     port: id.port,
     protocol: id.protocol,
-    scheduler,
-    flags: flagsOf(spec, id),
-    persistenceTimeout: persistence === undefined || persistence === false ? 0 : persistence.timeout,
-    realServers: (spec.realServers ?? []).map((real, i) => {
-      const { address, port, weight, forwarding } = wantedRealServer(real, id, `realServers[${i}]`);
+    scheduler: settings.scheduler,
+    flags: settings.flags,
+    persistenceTimeout: settings.timeout,
+    realServers: (destinations ?? []).map(({ id: { address, port }, settings: { weight, forwarding } }) => {
       return { address, port, weight, forwarding };
     }),
   };

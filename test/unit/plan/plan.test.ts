@@ -272,7 +272,11 @@ describe('malformed state', () => {
     ['an address of the other family', { servers: { 'tcp://[fd00::1]:80': [] } }, 'virtualServers[0].url'],
     ['a malformed URL', { servers: { 'tcp://10.0.0.1': [] } }, 'virtualServers[0].url'],
     ['a real server that is none', { servers: { [WEB]: ['x'] } }, 'virtualServers[0].realServers[0]'],
-    ['the same real server twice', { servers: { [WEB]: ['10.0.0.1:1', '10.0.0.1:1'] } }, WEB],
+    [
+      'the same real server twice',
+      { servers: { [WEB]: ['10.0.0.1:1', '10.0.0.1:1'] } },
+      'virtualServers[0].realServers[1]',
+    ],
     [
       'the same virtual server twice',
       { servers: { [WEB]: [], 'TCP://10.96.0.10:80': [] } },
