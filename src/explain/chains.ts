@@ -24,27 +24,29 @@ type Found = { readonly set: string; readonly entry: string }[];
 /** Deeper than the kernel lets chains call each other: a loop in what was read. */
 const MAX_DEPTH = 64;
 
+/** Whether an address is one of the node's, those of kube-ipvs0 included. Loopback always is, whether or not the view has it. */
+export function localTest(view: NodeView): (address: string) => boolean {
+  const addresses = new Set(view.interfaces.flatMap((link) => link.addresses));
+  return (address) => addresses.has(address) || address.startsWith('127.') || address === '::1';
+}
+
 /** Runs a packet through the chains of a view. Remembers its mark, and every rule that matched. */
 export class Traversal {
   readonly #view: NodeView;
-  readonly #addresses: ReadonlySet<string>;
   #mark: number;
   readonly steps: RuleStep[] = [];
+  /** See {@link localTest}. */
+  readonly isLocal: (address: string) => boolean;
 
   constructor(view: NodeView, mark = 0) {
     this.#view = view;
-    this.#addresses = new Set(view.interfaces.flatMap(({ addresses }) => addresses));
+    this.isLocal = localTest(view);
     this.#mark = mark;
   }
 
   /** The packet's mark. */
   get mark(): number {
     return this.#mark;
-  }
-
-  /** Whether an address is one of the node's, those of kube-ipvs0 included. */
-  isLocal(address: string): boolean {
-    return this.#addresses.has(address) || address.startsWith('127.') || address === '::1';
   }
 
   /** The rules of a table at a hook. */

@@ -2,7 +2,7 @@ import { ValidationError } from '../errors.js';
 import { canonicalAddress, parseAddress } from '../net/address.js';
 import { cidrContains, tryParseCidr } from '../net/cidr.js';
 import { portNumber } from '../net/number.js';
-import { type Flight, Traversal, type Verdict } from './chains.js';
+import { type Flight, localTest, Traversal, type Verdict } from './chains.js';
 import type {
   Explanation,
   NodeView,
@@ -28,15 +28,15 @@ function locate(view: NodeView, packet: Packet): Located {
   const destinationPort = portNumber(packet.destinationPort, 'destinationPort', 1);
   const sourcePort =
     packet.sourcePort === undefined ? {} : { sourcePort: portNumber(packet.sourcePort, 'sourcePort', 1) };
-  const addresses = new Set(view.interfaces.flatMap((link) => link.addresses));
+  const isLocal = localTest(view);
   if (packet.source === 'node') {
-    const source = addresses.has(destination) ? destination : view.primaryIP;
+    const source = isLocal(destination) ? destination : view.primaryIP;
     if (source === undefined)
       throw new ValidationError('source', 'an address: that of the node is not known', packet.source);
     return { ...packet, ...sourcePort, source, destination, destinationPort, origin: 'node' };
   }
   const source = canonicalAddress(packet.source, 'source', family);
-  if (addresses.has(source))
+  if (isLocal(source))
     return { ...packet, ...sourcePort, source, destination, destinationPort, origin: 'node' };
   const inInterface =
     packet.inInterface ?? view.interfaces.find(({ networks }) => inAny(networks, source))?.name;

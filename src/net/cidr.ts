@@ -41,10 +41,10 @@ export function tryParseCidr(text: string): Cidr | undefined {
 export function parseCidr(text: unknown, path: string, family?: Family): Cidr {
   const cidr = typeof text === 'string' ? tryParseCidr(text) : undefined;
   if (cidr === undefined || (family !== undefined && cidr.family !== family)) {
-    const kind = family === undefined ? '' : family === 'inet' ? 'IPv4 ' : 'IPv6 ';
+    const kind = family === undefined ? 'a' : family === 'inet' ? 'an IPv4' : 'an IPv6';
     throw new ValidationError(
       path,
-      `an ${kind}network such as ${family === 'inet6' ? '2001:db8::/32' : '10.0.0.0/8'}`,
+      `${kind} network such as ${family === 'inet6' ? '2001:db8::/32' : '10.0.0.0/8'}`,
       text,
     );
   }

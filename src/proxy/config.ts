@@ -1,10 +1,11 @@
 import { ValidationError } from '../errors.js';
 import type { IpvsTimeouts } from '../ipvs/types.js';
-import type { Family } from '../net/address.js';
+import { AF, type Family } from '../net/address.js';
 import { formatCidr, parseCidr } from '../net/cidr.js';
 import { integerIn } from '../net/number.js';
 import { RULES_BACKENDS } from '../plan/backends.js';
 import type { RulesBackend } from '../plan/types.js';
+import { DROP_BIT } from '../rules/kube/classic.js';
 
 /**
  * Which rules and sets are written. `classic`: those that the documentation of kube-proxy's IPVS mode shows (Kubernetes 1.11 to 1.19).
@@ -37,7 +38,7 @@ export interface ProxyConfig {
   readonly families: readonly Family[];
   /** Masquerade everything that goes to a cluster IP. Default false. */
   readonly masqueradeAll: boolean;
-  /** Bit of the packet mark that means "masquerade", 0 to 31. Default 14. */
+  /** Bit of the packet mark that means "masquerade", 0 to 31; not 15 in the classic profile, where that means "drop". Default 14. */
   readonly masqueradeBit: number;
   /** Networks of the pods, at most one per family; what comes to a cluster IP from elsewhere is masqueraded. Default none. */
   readonly clusterCIDR: readonly string[];
@@ -93,19 +94,38 @@ export const DEFAULT_CONFIG: ProxyConfig = {
   ipvsMatch: true,
 };
 
+/** As kube-proxy: with prefix lengths. A bare address would be a network of one, which hardly anybody means here. */
 function networks(texts: readonly string[], path: string): string[] {
-  return texts.map((text, i) => formatCidr(parseCidr(text.trim(), `${path}[${i}]`)));
+  return texts.map((text, i) => {
+    if (!text.includes('/'))
+      throw new ValidationError(
+        `${path}[${i}]`,
+        'a network such as 10.0.0.0/8, with its prefix length',
+        text,
+      );
+    return formatCidr(parseCidr(text.trim(), `${path}[${i}]`));
+  });
 }
 
+/** By mode: the field that goes with it, and what it has. IFNAMSIZ of linux/if.h is 16 with the end mark; behind a beginning rules put `+`. */
 const INTERFACE_FIELDS = [
-  ['BridgeInterface', 'bridgeInterface'],
-  ['InterfaceNamePrefix', 'interfaceNamePrefix'],
+  ['BridgeInterface', 'bridgeInterface', 15, 'the name of an interface'],
+  ['InterfaceNamePrefix', 'interfaceNamePrefix', 14, 'the beginning of the names of interfaces'],
 ] as const;
 
-/** A name that an interface can have, or the beginning of one: IFNAMSIZ of linux/if.h is 16 with the end mark. */
-function interfacePart(text: string, path: string): void {
-  if (!/^[^\s/:+!-][^\s/:+!]{0,14}$/.test(text))
-    throw new ValidationError(path, 'the name of an interface (up to 15 characters), or its beginning', text);
+function oneOf<K extends keyof ProxyConfig>(
+  words: readonly ProxyConfig[K][],
+  config: ProxyConfig,
+  field: K,
+): void {
+  if (!words.includes(config[field]))
+    throw new ValidationError(field, `one of ${words.join(', ')}`, config[field]);
+}
+
+/** A name that an interface can have, or the beginning of one. */
+function interfacePart(text: string, path: string, length: number, what: string): void {
+  if (text.length > length || !/^[^\s/:+!-][^\s/:+!]*$/.test(text))
+    throw new ValidationError(path, `${what} (up to ${length} characters)`, text);
 }
 
 /** The name of a scheduler, as the kernel finds its module by it. @throws ValidationError */
@@ -124,23 +144,29 @@ export function proxyConfig(given: Partial<ProxyConfig> = {}): ProxyConfig {
   const families = clusterCIDR.map((text) => parseCidr(text, 'clusterCIDR').family);
   if (new Set(families).size !== families.length)
     throw new ValidationError('clusterCIDR', 'at most one network per family', clusterCIDR.join(','));
-  if (config.families.length === 0 || new Set(config.families).size !== config.families.length)
+  if (
+    config.families.length === 0 ||
+    new Set(config.families).size !== config.families.length ||
+    config.families.some((family) => !(family in AF))
+  )
     throw new ValidationError('families', 'inet, inet6 or both', config.families);
   const primary = config.nodePortAddresses.includes('primary');
   if (primary && config.nodePortAddresses.length > 1)
     throw new ValidationError('nodePortAddresses', 'primary alone, or networks', config.nodePortAddresses);
   const scheduler = schedulerName(config.scheduler === '' ? 'rr' : config.scheduler, 'scheduler');
-  if (!DETECT_LOCAL_MODES.includes(config.detectLocalMode))
-    throw new ValidationError(
-      'detectLocalMode',
-      `one of ${DETECT_LOCAL_MODES.join(', ')}`,
-      config.detectLocalMode,
-    );
-  if (!RULES_BACKENDS.includes(config.rules))
-    throw new ValidationError('rules', `one of ${RULES_BACKENDS.join(', ')}`, config.rules);
-  for (const [mode, field] of INTERFACE_FIELDS) {
-    if (config.detectLocalMode === mode || config[field] !== '') interfacePart(config[field], field);
+  oneOf(PROFILES, config, 'profile');
+  oneOf(RULES_BACKENDS, config, 'rules');
+  oneOf(DETECT_LOCAL_MODES, config, 'detectLocalMode');
+  for (const [mode, field, length, what] of INTERFACE_FIELDS) {
+    if (config.detectLocalMode === mode || config[field] !== '')
+      interfacePart(config[field], field, length, what);
   }
+  if (config.profile === 'classic' && config.masqueradeBit === DROP_BIT)
+    throw new ValidationError(
+      'masqueradeBit',
+      `a bit other than ${DROP_BIT}, which means drop in the classic profile`,
+      config.masqueradeBit,
+    );
   for (const name of ['tcp', 'tcpFin', 'udp'] as const)
     integerIn(config.timeouts[name], 0, 0x7fffffff, `timeouts.${name}`, 'seconds');
   return {

@@ -206,14 +206,19 @@ export class FamilyBuilder {
     const ranges = this.#ours(service.loadBalancerSourceRanges);
     if (ranges.length === 0) return;
     this.#sets.add('KUBE-LOAD-BALANCER-FW', entry);
-    const own = primaryIP(this.#node, this.#family);
-    const ownBytes = own === undefined ? undefined : parseAddress(own, 'address').bytes;
     for (const net of ranges.flatMap(storableNetworks))
       this.#sets.add('KUBE-LOAD-BALANCER-SOURCE-CIDR', { ...entry, net });
     // What the node itself sends to an address of its own has that address as its source too.
-    if (ownBytes !== undefined && ranges.some((range) => cidrContains(parseCidr(range, 'range'), ownBytes)))
+    if (ranges.some((range) => this.#isNodeIn(range)))
       this.#sets.add('KUBE-LOAD-BALANCER-SOURCE-IP', { ...entry, ip2: address });
     else this.#refusedFromNode.push({ address, protocol: port.protocol, port: port.port });
+  }
+
+  /** Whether the node's own address is in a network. One that is not known is in none but that of everybody. */
+  #isNodeIn(network: string): boolean {
+    const cidr = parseCidr(network, 'network');
+    const own = primaryIP(this.#node, this.#family);
+    return cidr.prefix === 0 || (own !== undefined && cidrContains(cidr, parseAddress(own, 'address').bytes));
   }
 
   #nodePort({ service, port, path, externallyLocal, outside }: PortContext): void {

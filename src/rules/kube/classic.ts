@@ -20,7 +20,7 @@ import type { ClassicRulesInput } from './input.js';
 import { KUBE_SETS, type KubeSetName, kubeSetName } from './names.js';
 
 /** The mark that the kubelet dropped (its iptablesDropBit, 15 by default). */
-const DROP_BIT = 15;
+export const DROP_BIT = 15;
 
 /** A set test of this family, as a match of the rules. */
 type SetMatch = (name: KubeSetName) => Match;
@@ -99,7 +99,11 @@ export function classicRules(input: ClassicRulesInput): RuleSet {
   const dropped = bitMark(DROP_BIT);
   const firewall = has('KUBE-LOAD-BALANCER') && has('KUBE-LOAD-BALANCER-FW');
   if (firewall && masquerade === dropped) {
-    throw new ValidationError('masqueradeBit', `a bit other than ${DROP_BIT}, which means drop`, DROP_BIT);
+    throw new ValidationError(
+      'masqueradeBit',
+      `a bit other than ${DROP_BIT}, which means drop`,
+      input.masqueradeBit,
+    );
   }
 
   const chains: Chain[] = [];

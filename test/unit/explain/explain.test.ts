@@ -185,6 +185,17 @@ describe('ports of virtual addresses that no Service has', () => {
   });
 });
 
+describe('loopback', () => {
+  it('is the node itself, whether or not its interfaces are known: node ports are not there', () => {
+    const bare: NodeView = { ...view('current'), interfaces: [] };
+    for (const from of ['node', '127.0.0.1']) {
+      const explanation = explain(bare, packet('tcp 127.0.0.1 30080', from));
+      expect(explanation.packet).toMatchObject({ source: '127.0.0.1', origin: 'node' });
+      expect(explanation.outcome).toEqual({ verdict: 'delivered', address: '127.0.0.1' });
+    }
+  });
+});
+
 describe('what decided', () => {
   it('names set, entry and rule of the mark, and the rule that masquerades by it', () => {
     const { steps, outcome } = explain(view('current'), packet('tcp 198.51.100.10 80', CAFE));

@@ -275,6 +275,15 @@ describe('a LoadBalancer Service', () => {
     ]);
   });
 
+  it('lets a node in whose address is not known when everybody may', () => {
+    const everybody = { ...spec, loadBalancerSourceRanges: ['203.0.113.0/24', '0.0.0.0/0'] };
+    const state = wanted([service('web', everybody, ingress('198.51.100.20'))], {
+      node: { primaryIPs: [] },
+    });
+    expect(entries(state)['KUBE-LOAD-BALANCER-SOURCE-IP']).toEqual([`${vip},198.51.100.20`]);
+    expect(state.refusedFromNode).toEqual([]);
+  });
+
   it('names its health check port with policy Local', () => {
     const health = { ...spec, healthCheckNodePort: 32000 };
     expect(wanted([service('web', health)]).healthCheckNodePorts).toEqual({});

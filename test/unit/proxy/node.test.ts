@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deriveNodeFacts, parseNodeFacts, proxyConfig } from '../../../src/proxy/index.js';
+import { deriveNodeFacts, parseNodeFacts, type Profile, proxyConfig } from '../../../src/proxy/index.js';
 import { fakeKernel } from '../../../src/testing.js';
 
 describe('node facts from JSON', () => {
@@ -68,7 +68,36 @@ describe('configuration', () => {
     ['a scheduler of more than 15 characters', { scheduler: 'x'.repeat(16) }, 'scheduler'],
     ['a negative timeout', { timeouts: { tcp: -1, tcpFin: 0, udp: 0 } }, 'timeouts.tcp'],
     ['a malformed excluded network', { excludeCIDRs: ['x'] }, 'excludeCIDRs[0]'],
+    ['an address in place of a network', { clusterCIDR: ['10.244.0.0'] }, 'clusterCIDR[0]'],
+    ['an unknown profile', { profile: 'modern' as Profile }, 'profile'],
+    ['an unknown family', { families: ['ipv4' as 'inet'] }, 'families'],
+    ['the bit that means drop', { masqueradeBit: 15 }, 'masqueradeBit'],
+    [
+      'a bridge whose name no interface can have',
+      { detectLocalMode: 'BridgeInterface' as const, bridgeInterface: 'abcdefghijklmnop' },
+      'bridgeInterface',
+    ],
+    [
+      'a prefix to which rules cannot put a +',
+      { detectLocalMode: 'InterfaceNamePrefix' as const, interfaceNamePrefix: 'abcdefghijklmno' },
+      'interfaceNamePrefix',
+    ],
   ])('is refused: %s', (_, config, path) => {
     expect(() => proxyConfig(config)).toThrow(expect.objectContaining({ path }));
+  });
+
+  it('takes every other bit in the classic profile, and all of them in the current one', () => {
+    for (let masqueradeBit = 0; masqueradeBit < 32; masqueradeBit++) {
+      expect(proxyConfig({ masqueradeBit, profile: 'current' }).masqueradeBit).toBe(masqueradeBit);
+      if (masqueradeBit !== 15) expect(proxyConfig({ masqueradeBit }).masqueradeBit).toBe(masqueradeBit);
+    }
+  });
+
+  it('takes the longest names that rules can have', () => {
+    for (const [detectLocalMode, field, name] of [
+      ['BridgeInterface', 'bridgeInterface', 'abcdefghijklmno'],
+      ['InterfaceNamePrefix', 'interfaceNamePrefix', 'abcdefghijklmn'],
+    ] as const)
+      expect(proxyConfig({ detectLocalMode, [field]: name })[field]).toBe(name);
   });
 });

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type NodeFacts, type Profile, type ProxyConfig, renderState } from '../../../src/proxy/index.js';
 import { desired, proxyConfig, readManifests } from '../../../src/proxy/index.js';
 import { PROFILE_SETS } from '../../../src/proxy/sets.js';
 import { KUBE_SETS, type KubeSetName, kubeSetName } from '../../../src/rules/kube/names.js';
+import { schemaErrors } from '../../support/json-schema.js';
 import type { Fields } from './objects.js';
 import { endpoint, ingress, service, slice } from './objects.js';
 
@@ -10,6 +12,10 @@ import { endpoint, ingress, service, slice } from './objects.js';
  * Every rule by which Services and endpoints become state, with the whole state that follows from it: in both families, which have
  * nothing to do with each other, and in both profiles.
  */
+
+const SCHEMA: unknown = JSON.parse(
+  readFileSync(new URL('../../../docs/rendered-state.schema.json', import.meta.url), 'utf8'),
+);
 
 /** The addresses of one family that the cases speak of. */
 interface Book {
@@ -119,7 +125,9 @@ function check(book: Book, profile: Profile, given: Case): void {
   expect(problems).toEqual([]);
   const config = proxyConfig({ ...given.config, profile, families: [book.family] });
   const state = desired(services, slices, { ...NODE, ...given.node }, config);
-  const [family] = renderState(state).families;
+  const rendered = renderState(state);
+  expect(schemaErrors(SCHEMA, JSON.parse(JSON.stringify(rendered)))).toEqual([]);
+  const [family] = rendered.families;
   const servers = family?.virtualServers.map((server) => {
     const attributes = `${server.scheduler} ${server.flags} ${server.persistenceTimeout}`;
     return [
