@@ -56,13 +56,7 @@ export function fakeKernel(): FakeKernel {
     ipset,
     route: fakeRouteChannel(),
     conntrack: fakeConntrackChannel(),
-    runner: fakeRunner({
-      hasSet: (name) =>
-        ipset
-          .dump()
-          .split('\n')
-          .some((line) => line.startsWith(`create ${name} `)),
-    }),
+    runner: fakeRunner({ hasSet: (name) => ipset.has(name) }),
     nft: fakeNft(),
     sysctl: createFakeSysctl(),
   };

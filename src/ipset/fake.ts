@@ -96,6 +96,8 @@ export interface FakeIpsetChannel extends Channel {
   /** All sets in the form of `ipset save`, names and entries sorted. Empty text for none. */
   dump(): string;
   dump(request: DumpRequest, options?: CallOptions): Promise<Reply>;
+  /** Is there a set of this name? */
+  has(name: string): boolean;
   /** Answer coming requests that it fits with a fault. */
   inject(fault: FakeIpsetFault): void;
   /** Pretend that so many firewall rules refer to the set. @throws Error when there is no such set */
@@ -141,6 +143,10 @@ class FakeChannel implements FakeIpsetChannel {
   }
 
   // --------------------------------------------------------------------------------------------------------- for tests
+
+  has(name: string): boolean {
+    return this.#slots.has(name);
+  }
 
   inject(fault: FakeIpsetFault): void {
     this.#faults.push({ fault, left: fault.times ?? 1 });

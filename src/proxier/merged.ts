@@ -3,7 +3,8 @@ import type { VirtualServerSpec, VirtualServerUrl } from '../ipvs/types.js';
 import type { Family } from '../net/address.js';
 import type { DesiredSet, DesiredState, FamilyState } from '../plan/types.js';
 import type { ProxyConfig } from '../proxy/config.js';
-import { desired, type KubeFamilyState, type KubeState, type Skipped } from '../proxy/desired.js';
+import { type Skipped, wants } from '../proxy/desired.js';
+import { type FamilySetting, familySetting, type FamilyWants } from '../proxy/family-builder.js';
 import type { Service } from '../proxy/model.js';
 import { KUBE_INTERFACE, type NodeFacts } from '../proxy/node.js';
 import { familyRules } from '../proxy/profile-rules.js';
@@ -20,7 +21,7 @@ import type { ObjectStore } from './store.js';
  */
 interface Group {
   readonly members: ReadonlySet<string>;
-  readonly state: KubeState;
+  readonly wants: readonly FamilyWants[];
 }
 
 /** What one family is to have besides what single Services want. */
@@ -95,20 +96,19 @@ class FamilySum {
     this.family = family;
   }
 
-  count(state: KubeFamilyState, by: 1 | -1): void {
-    for (const spec of state.virtualServers) {
+  count(wants: FamilyWants, by: 1 | -1): void {
+    for (const spec of wants.virtualServers) {
       this.#urls.add(spec.url);
       if (by === 1) this.servers.set(spec.url, spec);
       else this.servers.delete(spec.url);
     }
-    for (const set of state.sets) {
-      if (set.entries.length === 0) continue;
-      let counted = this.entries.get(set.name);
-      if (counted === undefined) this.entries.set(set.name, (counted = new Counted()));
-      for (const entry of set.entries) counted.count(entry, by);
+    for (const [name, entries] of wants.entries) {
+      let counted = this.entries.get(name);
+      if (counted === undefined) this.entries.set(name, (counted = new Counted()));
+      for (const entry of entries) counted.count(entry, by);
     }
-    for (const address of state.boundAddresses) this.bound.count(address, by);
-    for (const port of state.refusedFromNode) {
+    for (const address of wants.boundAddresses) this.bound.count(address, by);
+    for (const port of wants.refusedFromNode) {
       const key = `${port.address} ${port.protocol} ${port.port}`;
       if (by === 1) this.#refused.set(key, port);
       else this.#refused.delete(key);
@@ -161,8 +161,9 @@ export class MergedState {
   readonly #claims = new Map<VirtualServerUrl, Set<string>>();
   readonly #claimed = new Map<string, readonly VirtualServerUrl[]>();
   /** Services computed as if each were alone, during an update: for most of them that is all. */
-  readonly #alone = new Map<string, KubeState>();
+  readonly #alone = new Map<string, readonly FamilyWants[]>();
   readonly #families: readonly FamilySum[];
+  #settings: readonly FamilySetting[];
   #frame: Frame | undefined;
   #computed = 0;
 
@@ -170,6 +171,7 @@ export class MergedState {
     this.#store = store;
     this.#config = config;
     this.#node = withoutOurs(node);
+    this.#settings = config.families.map((family) => familySetting(family, this.#node, config));
     this.#families = config.families.map((family) => new FamilySum(family));
   }
 
@@ -187,6 +189,7 @@ export class MergedState {
     const facts = withoutOurs(node);
     if (isDeepStrictEqual(facts, this.#node)) return false;
     this.#node = facts;
+    this.#settings = this.#settings.map(({ family }) => familySetting(family, facts, this.#config));
     this.#frame = undefined;
     return true;
   }
@@ -203,14 +206,14 @@ export class MergedState {
     }
     for (const group of new Set([...affected].map((name) => this.#groups.get(name)))) {
       if (group === undefined) continue;
-      this.#count(group.state, -1);
+      this.#count(group.wants, -1);
       for (const member of group.members) this.#groups.delete(member);
     }
     for (const name of affected) {
       if (this.#groups.has(name) || this.#store.service(name) === undefined) continue;
       const group = this.#compute(this.#rivals(name));
       for (const member of group.members) this.#groups.set(member, group);
-      this.#count(group.state, 1);
+      this.#count(group.wants, 1);
     }
     this.#alone.clear();
     return this.#families.map((sum) => sum.takeChange());
@@ -280,8 +283,8 @@ export class MergedState {
 
   /** What is not programmed, and why. */
   skipped(): Skipped[] {
-    return [...new Set(this.#groups.values())].flatMap(({ state }) =>
-      state.families.flatMap(({ skipped }) => skipped),
+    return [...new Set(this.#groups.values())].flatMap((group) =>
+      group.wants.flatMap(({ skipped }) => skipped),
     );
   }
 
@@ -294,7 +297,7 @@ export class MergedState {
 
   /** Health check node ports of one Service, if it is to have one. */
   healthCheckNodePort(name: string): number | undefined {
-    for (const family of this.#groups.get(name)?.state.families ?? []) {
+    for (const family of this.#groups.get(name)?.wants ?? []) {
       const port = family.healthCheckNodePorts[name];
       if (port !== undefined) return port;
     }
@@ -311,9 +314,9 @@ export class MergedState {
     this.#claimed.delete(name);
     this.#alone.delete(name);
     if (this.#store.service(name) === undefined) return;
-    const state = this.#desired([name]);
-    this.#alone.set(name, state);
-    const urls = state.families.flatMap(({ virtualServers }) => virtualServers.map(({ url }) => url));
+    const families = this.#wants([name]);
+    this.#alone.set(name, families);
+    const urls = families.flatMap(({ virtualServers }) => virtualServers.map(({ url }) => url));
     this.#claimed.set(name, urls);
     for (const url of urls) {
       const claimants = this.#claims.get(url);
@@ -335,10 +338,10 @@ export class MergedState {
     this.#computed += members.size;
     const [first = ''] = members;
     const alone = members.size === 1 ? this.#alone.get(first) : undefined;
-    return { members, state: alone ?? this.#desired(members) };
+    return { members, wants: alone ?? this.#wants(members) };
   }
 
-  #desired(names: Iterable<string>): KubeState {
+  #wants(names: Iterable<string>): readonly FamilyWants[] {
     const services: Service[] = [];
     const slices = [];
     for (const name of names) {
@@ -347,12 +350,11 @@ export class MergedState {
       services.push(service);
       slices.push(...this.#store.slicesOf(name));
     }
-    return desired(services, slices, this.#node, this.#config);
+    return wants(services, slices, this.#settings);
   }
 
-  #count(state: KubeState, by: 1 | -1): void {
-    for (const family of state.families)
-      this.#families.find((sum) => sum.family === family.family)?.count(family, by);
+  #count(families: readonly FamilyWants[], by: 1 | -1): void {
+    for (const wants of families) this.#families.find((sum) => sum.family === wants.family)?.count(wants, by);
   }
 }
 

@@ -2,7 +2,7 @@ import type { DesiredState, FamilyState } from '../plan/types.js';
 import type { LoadBalancerPort } from '../rules/kube/input.js';
 import type { ProxyConfig } from './config.js';
 import { indexSlices } from './endpoints.js';
-import { FamilyBuilder } from './family-builder.js';
+import { FamilyBuilder, type FamilySetting, familySetting, type FamilyWants } from './family-builder.js';
 import type { EndpointSlice, Service } from './model.js';
 import type { NodeFacts } from './node.js';
 import type { Skipped } from './skip.js';
@@ -37,19 +37,36 @@ export function desired(
   node: NodeFacts,
   config: ProxyConfig,
 ): KubeState {
-  const index = indexSlices(slices);
-  // When two Services want the same address and port, the same one wins every time.
-  const ordered = sortedBy(services, ({ namespace, name }) => `${namespace}\0${name}`);
-  const families = config.families.map((family) => {
-    const builder = new FamilyBuilder(family, node, config, index);
-    for (const service of ordered) builder.add(service);
-    return builder.state();
-  });
+  const settings = config.families.map((family) => familySetting(family, node, config));
   return {
-    families,
+    families: build(services, slices, settings).map((builder) => builder.state()),
     rules: config.rules,
     interface: true,
     sysctls: kubeSysctls(config),
     timeouts: config.timeouts,
   };
+}
+
+/** What these Services ask of each family: their part of the desired state, without what is the same whatever they are. */
+export function wants(
+  services: Iterable<Service>,
+  slices: Iterable<EndpointSlice>,
+  settings: readonly FamilySetting[],
+): readonly FamilyWants[] {
+  return build(services, slices, settings).map((builder) => builder.wants());
+}
+
+function build(
+  services: Iterable<Service>,
+  slices: Iterable<EndpointSlice>,
+  settings: readonly FamilySetting[],
+): readonly FamilyBuilder[] {
+  const index = indexSlices(slices);
+  // When two Services want the same address and port, the same one wins every time.
+  const ordered = sortedBy(services, ({ namespace, name }) => `${namespace}\0${name}`);
+  return settings.map((setting) => {
+    const builder = new FamilyBuilder(setting, index);
+    for (const service of ordered) builder.add(service);
+    return builder;
+  });
 }

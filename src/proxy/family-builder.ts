@@ -51,8 +51,45 @@ interface PortContext {
   readonly outside: readonly PortEndpoint[];
 }
 
+/** What all Services of a family are computed with. Made once for any number of them: a node has interfaces by the hundred. */
+export interface FamilySetting {
+  readonly family: Family;
+  readonly node: NodeFacts;
+  readonly config: ProxyConfig;
+  readonly nodePortAddresses: readonly string[];
+  /** Addresses of the node's own interfaces, which must not be bound a second time: unbinding would take them from the node. */
+  readonly nodeAddresses: ReadonlySet<string>;
+}
+
+/** The setting of a family on a node. */
+export function familySetting(family: Family, node: NodeFacts, config: ProxyConfig): FamilySetting {
+  const own = node.interfaces.filter(({ name }) => name !== KUBE_INTERFACE);
+  return {
+    family,
+    node,
+    config,
+    nodePortAddresses: nodePortAddresses(config, node, family),
+    nodeAddresses: new Set(own.flatMap(({ addresses }) => addresses)),
+  };
+}
+
+/** What Services ask of one family. The profile's rules, and the sets that stay empty, are no business of any of them. */
+export interface FamilyWants {
+  readonly family: Family;
+  readonly virtualServers: readonly VirtualServerSpec[];
+  /** Entries by the name of their set in the kernel, for sets of the profile. */
+  readonly entries: ReadonlyMap<string, Iterable<string>>;
+  readonly boundAddresses: ReadonlySet<string>;
+  readonly skipped: readonly Skipped[];
+  /** Health check node ports by `namespace/name`. */
+  readonly healthCheckNodePorts: Readonly<Record<string, number>>;
+  /** Ports of load balancers whose source ranges do not let the node itself in. */
+  readonly refusedFromNode: readonly LoadBalancerPort[];
+}
+
 /** Computes one family. Everything it learns on the way ends in its fields. */
 export class FamilyBuilder {
+  readonly #setting: FamilySetting;
   readonly #family: Family;
   readonly #node: NodeFacts;
   readonly #config: ProxyConfig;
@@ -65,20 +102,14 @@ export class FamilyBuilder {
   readonly #refusedFromNode: LoadBalancerPort[] = [];
   readonly #skipped: Skipped[] = [];
   readonly #healthCheckNodePorts: Record<string, number> = {};
-  readonly #nodePortAddresses: readonly string[];
-  /** Addresses of the node's own interfaces, which must not be bound a second time: unbinding would take them from the node. */
-  readonly #nodeAddresses: ReadonlySet<string>;
 
-  constructor(family: Family, node: NodeFacts, config: ProxyConfig, index: SliceIndex) {
-    this.#family = family;
-    this.#node = node;
-    this.#config = config;
+  constructor(setting: FamilySetting, index: SliceIndex) {
+    this.#setting = setting;
+    this.#family = setting.family;
+    this.#node = setting.node;
+    this.#config = setting.config;
     this.#index = index;
-    this.#sets = new SetCollector(family);
-    this.#nodePortAddresses = nodePortAddresses(config, node, family);
-    this.#nodeAddresses = new Set(
-      node.interfaces.filter(({ name }) => name !== KUBE_INTERFACE).flatMap(({ addresses }) => addresses),
-    );
+    this.#sets = new SetCollector(setting.family);
   }
 
   add(service: Service): void {
@@ -96,8 +127,21 @@ export class FamilyBuilder {
     }
   }
 
+  /** What was asked for, in no order. */
+  wants(): FamilyWants {
+    return {
+      family: this.#family,
+      virtualServers: [...this.#servers.values()].map(({ spec }) => spec),
+      entries: this.#sets.entries(PROFILE_SETS[this.#config.profile]),
+      boundAddresses: this.#bound,
+      skipped: this.#skipped,
+      healthCheckNodePorts: this.#healthCheckNodePorts,
+      refusedFromNode: this.#refusedFromNode,
+    };
+  }
+
+  /** All of the family, in the order in which the kernel lists it. */
   state(): KubeFamilyState {
-    for (const ip of this.#bound) this.#sets.add('KUBE-IPVS-IPS', { ip });
     return {
       family: this.#family,
       virtualServers: sortedBy(
@@ -232,11 +276,11 @@ export class FamilyBuilder {
       );
       return;
     }
-    if (this.#nodePortAddresses.length === 0) {
+    if (this.#setting.nodePortAddresses.length === 0) {
       this.#skip(service, `${path}.nodePort`, 'the node has no address for node ports');
       return;
     }
-    for (const address of this.#nodePortAddresses) {
+    for (const address of this.#setting.nodePortAddresses) {
       if (!this.#server(service, `${path}.nodePort`, port, address, nodePort, outside)) continue;
       switch (protocol) {
         case 'tcp':
@@ -318,8 +362,10 @@ export class FamilyBuilder {
       );
   }
 
-  #bind(address: string): void {
-    if (!this.#nodeAddresses.has(address)) this.#bound.add(address);
+  #bind(ip: string): void {
+    if (this.#setting.nodeAddresses.has(ip) || this.#bound.has(ip)) return;
+    this.#bound.add(ip);
+    this.#sets.add('KUBE-IPVS-IPS', { ip });
   }
 }
 

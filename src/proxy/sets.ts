@@ -92,6 +92,12 @@ export class SetCollector {
     return new Set(this.#entries.keys());
   }
 
+  /** Those entries that the profile has sets for, by the names of the sets in the kernel. */
+  entries({ always, onDemand }: ProfileSets): ReadonlyMap<string, Iterable<string>> {
+    const known = [...this.#entries].filter(([name]) => always.includes(name) || onDemand.includes(name));
+    return new Map(known.map(([name, entries]) => [kubeSetName(name, this.#family), entries]));
+  }
+
   /** The sets of a profile, entries sorted. */
   sets(profile: ProfileSets): DesiredSet[] {
     return profileSets(profile, this.#family, (name) => [...(this.#entries.get(name) ?? [])].sort());
