@@ -19,9 +19,12 @@ export class DrainPolicy {
     this.#deadline = deadline;
   }
 
-  /** For `plan`: whether a real server stays. */
+  /**
+   * For `plan`: whether a real server stays. One that had no connections when it was read may have one by now, which would be lost with it;
+   * once at weight 0 it gets no others.
+   */
   readonly stays = (server: DepartingServer): boolean => {
-    if (server.protocol !== 'tcp' || server.connections === 0) return false;
+    if (server.protocol !== 'tcp' || (server.connections === 0 && server.weight === 0)) return false;
     const from = this.#since.get(keyOf(server))?.from ?? Date.now();
     return Date.now() - from < this.#deadline;
   };
@@ -41,6 +44,12 @@ export class DrainPolicy {
   /** Those that drain, as they were last seen. */
   get servers(): readonly DepartingServer[] {
     return [...this.#since.values()].map(({ server }) => server);
+  }
+
+  /** Virtual servers with real servers that were put to weight 0 and had no connections: another look is likely to be the last. */
+  get idle(): ReadonlySet<VirtualServerUrl> {
+    const idle = this.servers.filter(({ connections }) => connections === 0);
+    return new Set(idle.map(({ virtualServer }) => virtualServer));
   }
 
   /** When the next deadline passes, as a time in milliseconds; undefined when nothing drains. */

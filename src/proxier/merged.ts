@@ -219,6 +219,14 @@ export class MergedState {
     return this.#families.map((sum) => sum.takeChange());
   }
 
+  /** Changes that are nothing but a look at these virtual servers. */
+  changesAt(urls: ReadonlySet<VirtualServerUrl>): readonly FamilyChange[] {
+    return this.#families.map((sum) => ({
+      ...sum.takeChange(),
+      urls: new Set([...urls].filter((url) => sum.servers.has(url))),
+    }));
+  }
+
   /** The wanted virtual server at an address and port. */
   server(url: VirtualServerUrl, family?: Family): VirtualServerSpec | undefined {
     for (const sum of this.#families) {

@@ -5,7 +5,7 @@ import { joinHostPort } from '../net/address.js';
 import type { CallOptions } from '../netlink/types.js';
 import { parseUrl } from '../plan/canonical.js';
 import { apply, nothing, observe, type Observed, plan, type Plan } from '../plan/index.js';
-import type { ApplyReport, Conflict, DesiredState, OwnershipScope } from '../plan/types.js';
+import type { ApplyReport, Conflict, DesiredState, Operation, OwnershipScope } from '../plan/types.js';
 import type { ProxyConfig } from '../proxy/config.js';
 import type { EndpointSlice, Service } from '../proxy/model.js';
 import { nodePortAddresses } from '../proxy/node-port-addresses.js';
@@ -66,9 +66,27 @@ function drainTimeoutOf({ drainTimeout = 900_000 }: ProxierOptions): number {
 
 /** What a sync came to before it is reported. */
 interface Work {
-  readonly plan: Plan;
+  readonly operations: readonly Operation[];
   readonly apply: ApplyReport;
   readonly servers: readonly VirtualServer[];
+}
+
+/** Two steps of one sync. What is wrong with the table as a whole, the first one has found. */
+function together(first: Work, second: Work): Work {
+  const [a, b] = [first.apply, second.apply];
+  return {
+    operations: [...first.operations, ...second.operations],
+    apply: {
+      ok: a.ok && b.ok,
+      done: a.done + b.done,
+      failed: a.failed + b.failed,
+      skipped: a.skipped + b.skipped,
+      results: [...a.results, ...b.results],
+      conflicts: a.conflicts,
+      sysctls: [...a.sysctls, ...b.sysctls],
+    },
+    servers: [...first.servers, ...second.servers],
+  };
 }
 
 /** The first thing that went wrong with an apply; what was skipped follows from something else. */
@@ -302,6 +320,7 @@ export class Proxier {
         kind = 'incremental';
         work = await this.#compareSome(merged, this.#ledger, changes, call);
       }
+      work = await this.#removeIdle(merged, work, call);
       error = firstError(work.apply);
       staleFlows = await this.#removeStaleFlows(merged, work.apply, call);
       await this.#health?.update(this.#healthAddresses(merged.node), (name, port, cause) =>
@@ -326,7 +345,7 @@ export class Proxier {
       started,
       duration: Date.now() - started,
       examined,
-      operations: work?.plan.operations ?? [],
+      operations: work?.operations ?? [],
       ...(work === undefined ? {} : { apply: work.apply }),
       staleFlows,
       ...(error === undefined ? {} : { error }),
@@ -360,11 +379,11 @@ export class Proxier {
     const desired = merged.state();
     const observed = await observe(this.#kernel, this.#scope, desired, call);
     const ledger = new Ledger(this.#scope, observed);
-    const work = await this.#carryOut(desired, observed, call);
+    const { steps, work } = await this.#carryOut(desired, observed, call);
     ledger.note(work.apply, desired);
-    this.#drain.note(work.plan.draining);
+    this.#drain.note(steps.draining);
     this.#ledger = nftFailed(work.apply) ? undefined : ledger;
-    this.#conflicts = work.plan.conflicts;
+    this.#conflicts = steps.conflicts;
     return work;
   }
 
@@ -382,11 +401,19 @@ export class Proxier {
       if (server !== undefined) servers.push(server);
     }
     const { desired, observed } = ledger.inputFor(examined, merged, servers);
-    const work = await this.#carryOut(desired, observed, call);
+    const { steps, work } = await this.#carryOut(desired, observed, call);
     ledger.note(work.apply, desired);
     if (nftFailed(work.apply)) this.#ledger = undefined;
-    this.#drain.note(work.plan.draining, urls);
+    this.#drain.note(steps.draining, urls);
     return work;
+  }
+
+  /** Look again at real servers that were put to weight 0 and seemed to have no connections: now it is certain. */
+  async #removeIdle(merged: MergedState, work: Work, call: CallOptions): Promise<Work> {
+    const { idle } = this.#drain;
+    if (idle.size === 0 || this.#ledger === undefined) return work;
+    const changes = merged.changesAt(idle);
+    return together(work, await this.#compareSome(merged, this.#ledger, changes, call));
   }
 
   /** A change, and the virtual servers whose real servers drain. */
@@ -398,15 +425,19 @@ export class Proxier {
     return { ...change, urls };
   }
 
-  async #carryOut(desired: DesiredState, observed: Observed, call: CallOptions): Promise<Work> {
+  async #carryOut(
+    desired: DesiredState,
+    observed: Observed,
+    call: CallOptions,
+  ): Promise<{ readonly steps: Plan; readonly work: Work }> {
     const steps = plan(desired, observed, this.#scope, {
       adopt: this.#settings.adopt,
       drain: this.#drain.stays,
     });
+    const report = await apply(this.#kernel, steps, call);
     return {
-      plan: steps,
-      apply: await apply(this.#kernel, steps, call),
-      servers: observed.virtualServers,
+      steps,
+      work: { operations: steps.operations, apply: report, servers: observed.virtualServers },
     };
   }
 

@@ -54,10 +54,12 @@ describeOn(['ipvs', 'ipset', 'link', 'rules', 'dummy', 'conntrack'], 'the proxie
       'removeAddress',
       'removeVirtualServer',
       'addRealServer',
+      'setRealServer',
+      'deleteEntry',
+      'deleteEntry',
+      'deleteEntry',
+      // Now that it is certain that it has no connections.
       'removeRealServer',
-      'deleteEntry',
-      'deleteEntry',
-      'deleteEntry',
     ]);
     expect(await servers(kernel)).toEqual([`${WEB} 10.244.1.1=1 10.244.3.1=1`, 'tcp://10.96.1.1:9999']);
 

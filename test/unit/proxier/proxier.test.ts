@@ -79,6 +79,7 @@ describe('a proxier', () => {
     expect(report.kind).toBe('incremental');
     expect(lines(report)).toEqual([
       `+ real server ${WEB} -> 10.244.9.9:8080 masq weight 1`,
+      `~ real server ${WEB} -> 10.244.2.1:8080 masq weight 0 (was masq weight 1)`,
       `- real server ${WEB} -> 10.244.2.1:8080`,
     ]);
     expect(await reals(WEB)).toEqual(['10.244.1.1=1', '10.244.9.9=1']);
@@ -135,8 +136,9 @@ describe('a proxier', () => {
     };
     const few = await cost(2);
     expect(few).toMatchObject({
-      examined: { services: 1, virtualServers: 1, realServers: 2 },
-      operations: 2,
+      // The virtual server twice: before, and before the real server that goes is removed.
+      examined: { services: 1, virtualServers: 2, realServers: 5 },
+      operations: 3,
       programs: 0,
     });
     expect(await cost(250)).toEqual(few);
@@ -264,6 +266,41 @@ describe('draining', () => {
     expect(report).toMatchObject({ kind: 'incremental', examined: { services: 0, virtualServers: 1 } });
     expect(lines(report)).toEqual([`- real server ${WEB} -> 10.244.2.1:8080`]);
     expect(proxier.status.draining).toEqual([]);
+  });
+
+  it('keeps a connection that begins after the real server was seen without any', async () => {
+    const proxier = await started(1, { drainInterval: 1 });
+    const setDestination = 6; // IPVS_CMD_SET_DEST
+    kernel.fake.ipvs.faults = ({ command }) => {
+      if (command === setDestination) busy('10.244.2.1', 1);
+      return undefined;
+    };
+    update(proxier, web(1, ['10.244.1.1']));
+    const report = await proxier.sync();
+    expect(lines(report)).toEqual([
+      `~ real server ${WEB} -> 10.244.2.1:8080 masq weight 0 (was masq weight 1)`,
+    ]);
+    expect(report.apply).toMatchObject({ ok: true, done: 1 });
+    expect(proxier.status.draining).toMatchObject([{ address: '10.244.2.1', connections: 1 }]);
+
+    busy('10.244.2.1', 0);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    expect(lines(await proxier.sync())).toEqual([`- real server ${WEB} -> 10.244.2.1:8080`]);
+  });
+
+  it('is over at once without connections, also when everything is compared, and takes no second look with drainTimeout 0', async () => {
+    const proxier = await started(1);
+    update(proxier, web(1, ['10.244.1.1']));
+    expect(lines(await proxier.sync({ full: true }))).toEqual([
+      `~ real server ${WEB} -> 10.244.2.1:8080 masq weight 0 (was masq weight 1)`,
+      `- real server ${WEB} -> 10.244.2.1:8080`,
+    ]);
+    expect(proxier.status.draining).toEqual([]);
+
+    kernel = fakeKernel();
+    const hasty = await started(1, { drainTimeout: 0 });
+    update(hasty, web(1, ['10.244.1.1']));
+    expect(lines(await hasty.sync())).toEqual([`- real server ${WEB} -> 10.244.2.1:8080`]);
   });
 
   it('ends at the deadline, whoever still talks', async () => {
