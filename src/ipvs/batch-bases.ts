@@ -4,13 +4,12 @@ import type { ParsedOperation } from './batch-operations.js';
 import {
   type KernelRequest,
   LITTLE_ENDIAN,
-  type Table,
   unpackDestinationId,
   unpackDestinationSettings,
   unpackServiceId,
 } from './codec.js';
 import { type DestinationSettings, isCompleteDestinationPatch } from './destination-settings.js';
-import type { Exchange } from './exchange.js';
+import type { Exchange, RunResult } from './exchange.js';
 import { destinationName, destinationTarget, type ServiceId } from './identity.js';
 import type { Pace } from './pace.js';
 import { isCompleteServicePatch, type ServiceSettings } from './service-settings.js';
@@ -18,14 +17,22 @@ import { isCompleteServicePatch, type ServiceSettings } from './service-settings
 /** From so many virtual servers on, one listing of everything is cheaper than a dump for each. */
 const MANY = 16;
 
+/** An answer of the kernel: to the request of that index in a run. */
+export interface Answer {
+  readonly result: RunResult;
+  readonly index: number;
+}
+
 /**
  * What the kernel has of the things that incomplete operations change: SET overwrites everything, so what an operation leaves out
- * has to be known. Things that are not there are absent.
+ * has to be known. Things that are not there are absent, and nothing is sent for them: who adds them meanwhile would find them reset.
  */
 export interface Bases {
   readonly services: ReadonlyMap<string, ServiceSettings>;
   /** By virtual server, then by name of the real server. */
   readonly destinations: ReadonlyMap<string, ReadonlyMap<string, DestinationSettings>>;
+  /** What was said of virtual servers that could not be read, or of which a real server is missing, by URL. */
+  readonly answers: ReadonlyMap<string, Answer>;
 }
 
 /** True for a `set` or `setReal` that leaves something out. */
@@ -65,59 +72,76 @@ export async function readBases(
   pace: Pace,
 ): Promise<Bases> {
   const services = new Map<string, ServiceId>();
-  const parents = new Map<string, ServiceId>();
+  const parents = new Map<string, Parent>();
   for (const operation of operations) {
+    const { service } = operation;
     if (!isIncomplete(operation)) continue;
-    (operation.op === 'set' ? services : parents).set(operation.service.url, operation.service);
+    if (operation.op === 'set') services.set(service.url, service);
+    else if (operation.op === 'setReal') {
+      const parent = parents.get(service.url) ?? { service, expected: [] };
+      parent.expected.push(destinationName(operation.destination));
+      parents.set(service.url, parent);
+    }
   }
-  return {
-    services: await readServices(exchange, [...services.values()], options),
-    destinations: await readDestinations(exchange, [...parents.values()], options, pace),
-  };
+  const destinations = await readDestinations(exchange, [...parents.values()], options, pace);
+  for (const { service, expected } of parents.values()) {
+    const there = destinations.get(service.url);
+    // A listing does not tell a virtual server that is missing from one without real servers.
+    if (!expected.every((name) => there?.has(name))) services.set(service.url, service);
+  }
+  return { destinations, ...(await readServices(exchange, [...services.values()], options)) };
+}
+
+/** A virtual server, and the names of its real servers that are to be changed. */
+interface Parent {
+  readonly service: ServiceId;
+  readonly expected: string[];
 }
 
 async function readServices(
   exchange: Exchange,
   services: readonly ServiceId[],
   options: CallOptions,
-): Promise<ReadonlyMap<string, ServiceSettings>> {
+): Promise<Pick<Bases, 'services' | 'answers'>> {
   const bases = new Map<string, ServiceSettings>();
-  if (services.length === 0) return bases;
+  const answers = new Map<string, Answer>();
+  if (services.length === 0) return { services: bases, answers };
   const requests = services.map((service): KernelRequest => ({ command: 'getService', service }));
   const result = await exchange.run(requests, options);
-  for (const [i, service] of services.entries()) {
-    const there = result.serviceOf(i, service);
+  for (const [index, service] of services.entries()) {
+    const there = result.serviceOf(index, service);
     if (there !== undefined) bases.set(service.url, there.settings);
+    answers.set(service.url, { result, index });
   }
-  return bases;
+  return { services: bases, answers };
 }
 
 async function readDestinations(
   exchange: Exchange,
-  parents: readonly ServiceId[],
+  parents: readonly Parent[],
   options: CallOptions,
   pace: Pace,
 ): Promise<ReadonlyMap<string, ReadonlyMap<string, DestinationSettings>>> {
   const bases = new Map<string, Map<string, DestinationSettings>>();
-  for (const { url } of parents) bases.set(url, new Map());
-  const learn = (url: string, table: Table, offset: number): void => {
-    bases
-      .get(url)
-      ?.set(destinationName(unpackDestinationId(table, offset)), unpackDestinationSettings(table, offset));
-  };
-  if (parents.length <= MANY) {
-    for (const parent of parents) {
-      const { table, offsets } = await exchange.listDestinations(parent, options);
-      for (const offset of offsets) learn(parent.url, table, offset);
+  for (const { service } of parents) bases.set(service.url, new Map());
+  if (parents.length > MANY) {
+    const { services, destinations } = await exchange.listServices(true, options);
+    for (let i = 0; i < destinations.length; i++) {
+      const offset = i * IpvsDest.size;
+      const parent = destinations.view.getUint32(offset + IpvsDest.service, LITTLE_ENDIAN);
+      const held = bases.get(unpackServiceId(services, parent * IpvsService.size)?.url ?? '');
+      held?.set(
+        destinationName(unpackDestinationId(destinations, offset)),
+        unpackDestinationSettings(destinations, offset),
+      );
+      if (pace.due()) await pace.rest();
     }
-    return bases;
   }
-  const { services, destinations } = await exchange.listServices(true, options);
-  for (let i = 0; i < destinations.length; i++) {
-    const offset = i * IpvsDest.size;
-    const parent = destinations.view.getUint32(offset + IpvsDest.service, LITTLE_ENDIAN);
-    const url = unpackServiceId(services, parent * IpvsService.size)?.url;
-    if (url !== undefined) learn(url, destinations, offset);
+  for (const { service, expected } of parents) {
+    const held = bases.get(service.url);
+    if (held === undefined || expected.every((name) => held.has(name))) continue;
+    const found = await exchange.findDestinations(service, expected, options);
+    for (const [name, { table, offset }] of found) held.set(name, unpackDestinationSettings(table, offset));
     if (pace.due()) await pace.rest();
   }
   return bases;

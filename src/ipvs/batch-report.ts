@@ -1,4 +1,5 @@
 import type { NetlinkError } from '../errors.js';
+import type { Answer } from './batch-bases.js';
 import type { ParsedOperation } from './batch-operations.js';
 import type { KernelRequest } from './codec.js';
 import { type CallContext, consequenceError, type IpvsCall, protocolError } from './errors.js';
@@ -68,13 +69,7 @@ export class BatchReport {
   }
 
   /** Take down what became of an operation that was sent. */
-  settle(
-    operation: IpvsOperation,
-    call: IpvsCall,
-    context: CallContext,
-    result: RunResult,
-    index: number,
-  ): void {
+  settle(operation: IpvsOperation, call: IpvsCall, context: CallContext, { result, index }: Answer): void {
     const outcome = result.outcomes.of(index);
     const url = context.service?.url ?? '';
     if (outcome === 'done') {

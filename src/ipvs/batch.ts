@@ -1,11 +1,12 @@
 import { InvalidArgumentError, ValidationError } from '../errors.js';
 import { IpvsOp } from '../native/records.js';
 import type { CallOptions } from '../netlink/types.js';
-import { isIncomplete, readBases, segmentEnd } from './batch-bases.js';
+import { type Answer, isIncomplete, readBases, segmentEnd } from './batch-bases.js';
 import { type ParsedOperation, parseOperations } from './batch-operations.js';
 import { BatchReport, contextOf } from './batch-report.js';
 import { resolve, type Step } from './batch-resolve.js';
 import { type KernelRequest, RequestWriter } from './codec.js';
+import { refusalError } from './errors.js';
 import type { Exchange, RunResult } from './exchange.js';
 import { destinationTarget } from './identity.js';
 import type { Lock } from './lock.js';
@@ -15,6 +16,7 @@ import type { BatchOptions, BatchResult, IpvsOperation } from './types.js';
 
 /** Requests per run: small enough to cancel between two of them, large enough that pipelining is at its best. */
 const CHUNK = 16_384;
+const ENOENT = -2;
 
 /** Run operations in order, pipelined. @throws ValidationError before anything is sent. */
 export async function runBatch(
@@ -93,9 +95,9 @@ class Batch {
     for (const operation of operations) {
       const step = resolve(operation, bases);
       steps.push({ step, index: requests.length });
+      if (step.kind === 'request') requests.push(step.request);
       // What follows is not to be sent.
-      if (this.#stop && step.conflict !== undefined) break;
-      if (step.request !== undefined) requests.push(step.request);
+      else if (this.#stop && step.kind !== 'nothing') break;
       if (this.#pace.due()) await this.#pace.rest();
     }
     const answers = new Answers(this.#exchange, requests, this.#stop, this.#options, this.#pace);
@@ -104,18 +106,41 @@ class Batch {
       const operation = this.#given[position];
       const parsed = operations[i];
       if (operation === undefined || parsed === undefined) break;
-      if (this.#report.stopped) {
-        this.#report.skip(operation);
-      } else if (step.request !== undefined) {
-        const { result, first } = await answers.to(index);
-        const context = contextOf(parsed, step.request, position);
-        this.#report.settle(operation, parsed.op, context, result, index - first);
-      } else if (step.conflict === undefined) {
-        this.#report.finish(operation);
-      } else {
-        this.#report.refuse(operation, misfit(parsed, step.conflict, position));
-      }
+      if (this.#report.stopped) this.#report.skip(operation);
+      else await this.#settle(operation, parsed, step, position, () => answers.to(index));
       if (this.#pace.due()) await this.#pace.rest();
+    }
+  }
+
+  async #settle(
+    operation: IpvsOperation,
+    parsed: ParsedOperation,
+    step: Step,
+    position: number,
+    answered: () => Promise<Answer>,
+  ): Promise<void> {
+    switch (step.kind) {
+      case 'nothing':
+        this.#report.finish(operation);
+        break;
+      case 'conflict':
+        this.#report.refuse(operation, misfit(parsed, step.conflict, position));
+        break;
+      case 'request': {
+        const context = contextOf(parsed, step.request, position);
+        this.#report.settle(operation, parsed.op, context, await answered());
+        break;
+      }
+      case 'missing': {
+        const context = contextOf(parsed, undefined, position);
+        const { answer } = step;
+        // The virtual server answered: it is the real server that is missing.
+        if (answer === undefined || answer.result.outcomes.of(answer.index) === 'done') {
+          this.#report.refuse(operation, refusalError(parsed.op, { errno: ENOENT }, context));
+        } else {
+          this.#report.settle(operation, parsed.op, context, answer);
+        }
+      }
     }
   }
 }
@@ -161,8 +186,8 @@ class Answers {
     this.#pace = pace;
   }
 
-  /** The run that has the answer to a request, and the index of its first one. Asked for in order. */
-  async to(index: number): Promise<{ readonly result: RunResult; readonly first: number }> {
+  /** The answer to a request. Asked for in order. */
+  async to(index: number): Promise<Answer> {
     if (this.#result === undefined || index >= this.#first + CHUNK) {
       this.#first = index - (index % CHUNK);
       const records = await (this.#next ?? this.#pack(this.#first));
@@ -173,7 +198,7 @@ class Answers {
       this.#result = result;
       this.#next = next;
     }
-    return { result: this.#result, first: this.#first };
+    return { result: this.#result, index: index - this.#first };
   }
 
   #pack(from: number): Promise<Uint8Array> {

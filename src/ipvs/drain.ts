@@ -121,6 +121,7 @@ interface Leaving {
 }
 
 type Seen = Pick<Leaving, 'settings' | 'active' | 'inactive' | 'persistent'>;
+type Found = Pick<Leaving, 'id' | keyof Seen>;
 
 class Draining {
   readonly #exchange: Exchange;
@@ -161,33 +162,29 @@ class Draining {
     }
   }
 
-  /** What the virtual server has now. @throws NotFoundError when there is no such virtual server */
-  async #read(call: CallOptions): Promise<ReadonlyMap<string, Seen & { readonly id: DestinationId }>> {
+  /** What the virtual server has now. */
+  async #read(expected: readonly DestinationId[], call: CallOptions): Promise<ReadonlyMap<string, Found>> {
     const { service } = this.#plan;
-    const { table, offsets } = await this.#exchange.listDestinations(service, call);
-    return new Map(
-      offsets.map((offset) => {
-        const { address, family, port, ...seen } = unpackDestination(table, offset, readNumber);
-        const id: DestinationId = { address, family, port };
-        return [
-          destinationName(id),
-          {
-            id,
-            settings: unpackDestinationSettings(table, offset),
-            active: seen.activeConnections,
-            inactive: seen.inactiveConnections,
-            persistent: seen.persistentConnections,
-          },
-        ];
-      }),
-    );
+    const there = await this.#exchange.findDestinations(service, expected.map(destinationName), call);
+    const found = new Map<string, Found>();
+    for (const [name, { id, table, offset }] of there) {
+      const seen = unpackDestination(table, offset, readNumber);
+      found.set(name, {
+        id,
+        settings: unpackDestinationSettings(table, offset),
+        active: seen.activeConnections,
+        inactive: seen.inactiveConnections,
+        persistent: seen.persistentConnections,
+      });
+    }
+    return found;
   }
 
   /** Weight 0 for all that have another one. */
   #quiesce(): Promise<void> {
     const { service, wanted, call } = this.#plan;
     return this.#lock.run(async () => {
-      const there = await this.#read(call);
+      const there = await this.#read(wanted ?? [], call);
       if (there.size === 0 && (await this.#exchange.findService(service, call)) === undefined) {
         throw refusalError('drain', { errno: ESRCH }, { service });
       }
@@ -233,7 +230,10 @@ class Draining {
   async #look(): Promise<void> {
     const draining = this.#draining();
     if (draining.length === 0) return;
-    const there = await this.#read(this.#plan.call);
+    const there = await this.#read(
+      draining.map(({ id }) => id),
+      this.#plan.call,
+    );
     for (const server of draining) {
       const seen = there.get(destinationName(server.id));
       if (seen === undefined) {

@@ -10,6 +10,7 @@ import {
   type ReadCounter,
   type Table,
   tableOf,
+  unpackDestinationId,
   unpackServiceSettings,
   unpackStats,
 } from './codec.js';
@@ -20,7 +21,7 @@ import {
   refusalError,
   unknownOutcomeError,
 } from './errors.js';
-import type { ServiceId } from './identity.js';
+import { type DestinationId, destinationName, type ServiceId } from './identity.js';
 import { Pace, sortPaced } from './pace.js';
 import { type Outcome, type Outcomes, outcomesOf } from './reply.js';
 import type { ServiceSettings } from './service-settings.js';
@@ -30,6 +31,13 @@ import type { ReadOptions, Stats } from './types.js';
 export interface FoundService {
   readonly settings: ServiceSettings;
   stats<N extends number | bigint>(read: ReadCounter<N>): Stats<N>;
+}
+
+/** A destination that was read, and where its record is. */
+export interface FoundDestination {
+  readonly id: DestinationId;
+  readonly table: Table;
+  readonly offset: number;
 }
 
 /** What became of the requests of a run, and what they answered. */
@@ -117,6 +125,26 @@ export class Exchange {
     const all = Array.from({ length: table.length }, (_, i) => i * IpvsDest.size);
     const sorted = await sortedDestinations(table, all, new Pace(options.signal));
     return { table, offsets: inOrder(sorted, options.order) };
+  }
+
+  /**
+   * Destinations of one service, by name, among which some are expected. Read a second time when one of these is missing: while others delete,
+   * a dump skips what stays.
+   */
+  async findDestinations(
+    service: ServiceId,
+    expected: readonly string[],
+    options: CallOptions,
+  ): Promise<ReadonlyMap<string, FoundDestination>> {
+    const found = new Map<string, FoundDestination>();
+    for (let looks = 0; looks === 0 || (looks < 2 && !expected.every((name) => found.has(name))); looks++) {
+      const { table, offsets } = await this.listDestinations(service, options);
+      for (const offset of offsets) {
+        const id = unpackDestinationId(table, offset);
+        found.set(destinationName(id), { id, table, offset });
+      }
+    }
+    return found;
   }
 
   /** The sync daemons that run. */

@@ -9,7 +9,6 @@ import {
   readNumber,
   type Table,
   unpackDestination,
-  unpackDestinationId,
   unpackDestinationSettings,
   unpackInfo,
   unpackTimeouts,
@@ -373,10 +372,10 @@ class KernelIpvs implements Ipvs {
     const destination = parseRealServer(server, service);
     const patch = parseDestinationPatch(attributes, '');
     return this.#lock.run(async () => {
-      const { table, offsets } = await this.#exchange.listDestinations(service, options);
       const name = destinationName(destination);
-      const offset = offsets.find((at) => destinationName(unpackDestinationId(table, at)) === name);
-      if (offset === undefined) throw await this.#noSuch(service, destination, options);
+      const there = (await this.#exchange.findDestinations(service, [name], options)).get(name);
+      if (there === undefined) throw await this.#noSuch(service, destination, options);
+      const { table, offset } = there;
       const before = unpackDestinationSettings(table, offset);
       const families = { service: service.family, destination: destination.family };
       const settings = applyDestinationPatch(before, patch, families, '');

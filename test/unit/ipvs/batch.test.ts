@@ -41,6 +41,23 @@ function failure(index: number, errno: number): Uint8Array {
 }
 
 describe('a batch', () => {
+  it('ends as its last operation says, also when that is what was there before', async () => {
+    const channel = fakeIpvsChannel();
+    const ipvs = createIpvs(() => Promise.resolve(channel));
+    const url = 'tcp://10.0.0.1:80';
+    const whole = { weight: 1, forwarding: 'masq', upperThreshold: 0, lowerThreshold: 0 } as const;
+    await ipvs.ensure({ url, realServers: ['10.1.0.1:80', '10.1.0.2:80'] });
+    const setReal = (address: string, attributes: object) =>
+      ({ op: 'setReal', virtualServer: url, realServer: { address, ...attributes } }) as const;
+    const { ok } = await ipvs.batch([
+      setReal('10.1.0.2', { weight: 3 }),
+      setReal('10.1.0.1', { ...whole, weight: 9 }),
+      setReal('10.1.0.1', whole),
+    ]);
+    expect(ok).toBe(true);
+    expect((await ipvs.get(url))?.realServers.map(({ weight }) => weight)).toEqual([1, 3]);
+  });
+
   it('of nothing sends nothing', async () => {
     const { channel, ipvs } = opened();
     expect(await ipvs.batch([])).toEqual({ ok: true, done: 0, failed: 0, items: [] });
