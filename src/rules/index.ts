@@ -18,7 +18,7 @@ export type {
 export { KUBE_CHAINS, KUBE_SETS, type KubeSet, type KubeSetName, kubeSetName } from './kube/names.js';
 export { nftTable } from './nft/compile.js';
 export { diffNft, isEmptyNftDiff } from './nft/diff.js';
-export { nftSet, type RuleSetContent } from './nft/elements.js';
+export { nftSets, type RuleSetContent } from './nft/elements.js';
 export { NFT_TABLE } from './nft/names.js';
 export { createNft } from './nft/nft.js';
 export { readNft } from './nft/reader.js';

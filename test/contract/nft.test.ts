@@ -36,7 +36,7 @@ const table = (ranges: readonly string[], ...more: RuleSet['chains']): NftTable 
 const NOTHING: NftTable = { family: 'inet', sets: [], chains: [] };
 const one = table(['10.0.0.0/8']);
 const changing = (more: Partial<NftDiff>): NftDiff => ({ ...diffNft(one, one), ...more });
-const element = (net: string): string => `203.0.113.1 . tcp . 80 . ${net}`;
+const element = (net: string): string => `203.0.113.1 . 80 . ${net}`;
 
 function suite(open: () => Promise<Nft>): void {
   const install = async (nft: Nft, wanted: NftTable): Promise<void> =>
@@ -73,19 +73,19 @@ function suite(open: () => Promise<Nft>): void {
   it('takes an element twice', async () => {
     const nft = await open();
     await install(nft, one);
-    await nft.apply(changing({ addElements: [{ set: 'RANGES', elements: [element('10.0.0.0/8')] }] }));
+    await nft.apply(changing({ addElements: [{ set: 'RANGES-TCP', elements: [element('10.0.0.0/8')] }] }));
     expect((await nft.read('inet'))?.sets).toEqual(one.sets);
   });
 
   it.each<[string, Partial<NftDiff>, RegExp]>([
     [
       'an element that overlaps',
-      { addElements: [{ set: 'RANGES', elements: [element('10.1.0.0/16')] }] },
+      { addElements: [{ set: 'RANGES-TCP', elements: [element('10.1.0.0/16')] }] },
       /^add element .*10\.1\.0\.0\/16/,
     ],
     [
       'to delete an element that is not there',
-      { deleteElements: [{ set: 'RANGES', elements: [element('192.0.2.0/24')] }] },
+      { deleteElements: [{ set: 'RANGES-TCP', elements: [element('192.0.2.0/24')] }] },
       /^delete element .*192\.0\.2\.0/,
     ],
     [
@@ -99,7 +99,7 @@ function suite(open: () => Promise<Nft>): void {
       /^add rule .*filter-NONE/,
     ],
     ['to remove a chain that is in use', { removeChains: ['filter-T-DROP'] }, /^delete chain .*T-DROP/],
-    ['to remove a set that is in use', { removeSets: ['RANGES'] }, /^delete set .*RANGES/],
+    ['to remove a set that is in use', { removeSets: ['RANGES-TCP'] }, /^delete set .*RANGES-TCP/],
   ])('refuses %s with the line, and changes nothing', async (_, more, line) => {
     const nft = await open();
     await install(nft, one);

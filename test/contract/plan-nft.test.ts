@@ -44,8 +44,8 @@ describeOn(['ipset', 'link', 'rules', 'nft'], 'plan and apply with nft', (open) 
     const next = programs({ ...ranges('10.1.0.0/16', '192.0.2.0/24'), entries: ['10.96.0.11,tcp:80'] });
     const steps = await make(kernel, next);
     expect(nftLines(steps)).toEqual([
-      '~ nft inet: add OURS-A { 10.96.0.11 . tcp . 80 }; add OURS-B { 10.96.0.10 . tcp . 80 . 192.0.2.0/24 }',
-      '~ nft inet: delete OURS-A { 10.96.0.10 . tcp . 80 }; delete OURS-B { 10.96.0.10 . tcp . 80 . 10.0.0.0/8 }; add OURS-B { 10.96.0.10 . tcp . 80 . 10.1.0.0/16 }',
+      '~ nft inet: add OURS-A { 10.96.0.11 . tcp . 80 }; add OURS-B-TCP { 10.96.0.10 . 80 . 192.0.2.0/24 }',
+      '~ nft inet: delete OURS-A { 10.96.0.10 . tcp . 80 }; delete OURS-B-TCP { 10.96.0.10 . 80 . 10.0.0.0/8 }; add OURS-B-TCP { 10.96.0.10 . 80 . 10.1.0.0/16 }',
     ]);
     const back = await apply(kernel, steps.inverse());
     expect(back.ok).toBe(true);
@@ -65,6 +65,37 @@ describeOn(['ipset', 'link', 'rules', 'nft'], 'plan and apply with nft', (open) 
       [],
     ])
       await make(kernel, programs(ranges(...networks)));
+  });
+
+  it('bring a table of the form with the protocol among the ranges to the present one, at no moment without rules', async () => {
+    const kernel = await open();
+    const desired = programs(ranges('10.0.0.0/8'));
+    await make(kernel, desired);
+    const present = await kernel.nft.read('inet');
+    const lookUp = { text: 'ip daddr . ip protocol . th dport . ip saddr @OURS-B return' };
+    const chain = present?.chains.find(({ name }) => name === 'nat-OURS') ?? { name: '', rules: [] };
+    await kernel.nft.apply({
+      family: 'inet',
+      replace: false,
+      addSets: [
+        {
+          name: 'OURS-B',
+          key: ['ipv4_addr', 'inet_proto', 'inet_service', 'ipv4_addr'],
+          interval: true,
+          elements: ['10.96.0.10 . tcp . 80 . 10.0.0.0/8'],
+        },
+      ],
+      deleteElements: [],
+      addElements: [],
+      writeChains: [{ ...chain, rules: [...chain.rules, lookUp] }],
+      removeChains: [],
+      removeSets: ['OURS-B-TCP', 'OURS-B-UDP', 'OURS-B-SCTP'],
+    });
+    expect(nftLines(await make(kernel, desired))).toEqual([
+      '~ nft inet: sets OURS-B-TCP OURS-B-UDP OURS-B-SCTP; add OURS-B-TCP { 10.96.0.10 . 80 . 10.0.0.0/8 }; write nat-OURS',
+      '~ nft inet: remove sets OURS-B',
+    ]);
+    expect(await kernel.nft.read('inet')).toEqual(present);
   });
 
   it('go from iptables to nft and back, and leave nothing of the other one', async () => {

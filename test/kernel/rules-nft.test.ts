@@ -117,7 +117,11 @@ describeKernel(['nft'], 'rules through nft', () => {
     );
     const wanted = nftTable(
       rules,
-      [...used].map((name) => ({ name, type: 'hash:ip,port,ip', entries: [] })),
+      [...used].map((name, i) => ({
+        name,
+        type: i % 2 === 0 ? 'hash:ip,port,ip' : 'hash:ip,port,net',
+        entries: [],
+      })),
     );
     await install(wanted);
     const actual = await nft.read(family);
@@ -196,5 +200,29 @@ describeKernel(['nft'], 'rules through nft', () => {
       await nft.apply(diff);
       expect(isEmptyNftDiff(await rest(next))).toBe(true);
     }
+  });
+
+  it('hold more elements than an ipset does by default, written in one transaction', async () => {
+    const elements = Array.from(
+      { length: 66_000 },
+      (_, i) => `10.96.${(i >> 8) & 255}.${i & 255} . ${i < 65_536 ? 'tcp' : 'udp'} . 80`,
+    );
+    const many: NftTable = {
+      family: 'inet',
+      sets: [{ name: 'MANY', key: ['ipv4_addr', 'inet_proto', 'inet_service'], interval: false, elements }],
+      chains: [
+        {
+          name: 'filter-BIG',
+          rules: [{ text: 'ip daddr . meta l4proto . th dport @MANY accept' }],
+        },
+      ],
+    };
+    await nft.apply(diffNft(many, undefined));
+    await nft.apply({
+      ...diffNft(many, many),
+      deleteElements: [{ set: 'MANY', elements: elements.slice(-1) }],
+    });
+    const counted = await netns.run(['sh', '-c', 'nft list set ip kube-ipvs MANY | grep -o " . 80" | wc -l']);
+    expect(Number(counted.stdout)).toBe(65_999);
   });
 });

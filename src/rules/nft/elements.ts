@@ -1,9 +1,9 @@
 import { ValidationError } from '../../errors.js';
 import { canonicalAddress, type Family, formatAddress } from '../../net/address.js';
 import { type Cidr, cidrContains, hostPrefix, parseCidr } from '../../net/cidr.js';
-import { parseProtocol } from '../../net/protocol.js';
+import { parseProtocol, type Protocol } from '../../net/protocol.js';
 import type { NftKey, NftSet } from './types.js';
-import { setName } from './names.js';
+import { setName, setNameFor } from './names.js';
 
 /** A set that rules name, in the words of ipset: what a `DesiredSet` of the plan is as well. */
 export interface RuleSetContent {
@@ -31,8 +31,18 @@ export function setType(type: string, path: string): NftSetType {
   throw new ValidationError(path, `one of ${Object.keys(PARTS).join(' ')}`, type);
 }
 
-/** The key of a set: `ipv4_addr . inet_proto . inet_service`. */
-export function keyOf(type: NftSetType, family: Family): readonly NftKey[] {
+/** Protocols whose packets have ports, in the order in which their sets and rules are written. */
+export const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'sctp'];
+
+/**
+ * Is it a set with networks? Those are sets with intervals, one for each protocol. In their lookup nft (1.0.6) turns every part that the
+ * kernel has in its own byte order around, the one byte of the protocol too, which newer kernels refuse as nonsense.
+ */
+export const hasNetworks = (type: NftSetType): boolean =>
+  (PARTS[type] as readonly string[]).includes('network');
+
+/** The key of a set: `ipv4_addr . inet_proto . inet_service`, without the protocol where there is a set for each. */
+function keyOf(type: NftSetType, family: Family): readonly NftKey[] {
   const address = family === 'inet' ? 'ipv4_addr' : 'ipv6_addr';
   return PARTS[type].flatMap((part): NftKey[] => {
     switch (part) {
@@ -40,7 +50,7 @@ export function keyOf(type: NftSetType, family: Family): readonly NftKey[] {
       case 'network':
         return [address];
       case 'port':
-        return ['inet_proto', 'inet_service'];
+        return hasNetworks(type) ? ['inet_service'] : ['inet_proto', 'inet_service'];
       case 'number':
         return ['inet_service'];
     }
@@ -62,6 +72,8 @@ export function networkText(cidr: Cidr): string {
 interface Element {
   /** All but the network, if there is one. */
   readonly head: string;
+  /** Of the port, if there is one. */
+  readonly protocol?: Protocol;
   readonly network?: Cidr;
 }
 
@@ -69,6 +81,7 @@ function parseEntry(entry: string, type: NftSetType, family: Family, path: strin
   const words = entry.split(',');
   const parts = PARTS[type];
   if (words.length !== parts.length) throw new ValidationError(path, `an entry of ${type}`, entry);
+  let protocol: Protocol | undefined;
   let network: Cidr | undefined;
   const head: string[] = [];
   for (const [i, part] of parts.entries()) {
@@ -84,14 +97,18 @@ function parseEntry(entry: string, type: NftSetType, family: Family, path: strin
         head.push(portNumber(word, path));
         break;
       case 'port': {
-        const [protocol = '', port = ''] = word.split(':');
-        head.push(parseProtocol(protocol, path), portNumber(port, path));
+        const [name = '', port = ''] = word.split(':');
+        protocol = parseProtocol(name, path);
+        head.push(...(hasNetworks(type) ? [] : [protocol]), portNumber(port, path));
         break;
       }
     }
   }
-  const text = head.join(' . ');
-  return network === undefined ? { head: text } : { head: text, network };
+  return {
+    head: head.join(' . '),
+    ...(protocol === undefined ? {} : { protocol }),
+    ...(network === undefined ? {} : { network }),
+  };
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
@@ -123,7 +140,7 @@ function disjoint(elements: readonly Element[]): string[] {
   return out;
 }
 
-/** All elements of two states of a set; of networks that lie in one another only the outermost, as in {@link nftSet}. */
+/** All elements of two states of a set; of networks that lie in one another only the outermost, as in {@link nftSets}. */
 export function joinElements(
   { interval }: Pick<NftSet, 'interval'>,
   a: readonly string[],
@@ -140,18 +157,22 @@ export function joinElements(
 }
 
 /**
- * A set of ipset as a set of nft: the same packets are in it. Entries that lie inside another are left out.
+ * A set of ipset as sets of nft: the same packets are in them. It is one set of the same name, but for `hash:ip,port,net`, which is one for each
+ * protocol: `NAME-TCP`, `NAME-UDP`, `NAME-SCTP`. Entries that lie inside another are left out.
  * @throws ValidationError naming the part below `path`.
  */
-export function nftSet(content: RuleSetContent, family: Family, path = 'set'): NftSet {
+export function nftSets(content: RuleSetContent, family: Family, path = 'set'): readonly NftSet[] {
   const type = setType(content.type, `${path}.type`);
+  const name = setName(content.name, `${path}.name`);
+  const key = keyOf(type, family);
   const elements = content.entries.map((entry, i) =>
     parseEntry(entry, type, family, `${path}.entries[${i}]`),
   );
-  return {
-    name: setName(content.name, `${path}.name`),
-    key: keyOf(type, family),
-    interval: type === 'hash:ip,port,net',
-    elements: disjoint(elements),
-  };
+  if (!hasNetworks(type)) return [{ name, key, interval: false, elements: disjoint(elements) }];
+  return PROTOCOLS.map((protocol) => ({
+    name: setNameFor(protocol, name),
+    key,
+    interval: true,
+    elements: disjoint(elements.filter((element) => element.protocol === protocol)),
+  }));
 }

@@ -1,5 +1,6 @@
 import { ValidationError } from '../../errors.js';
 import type { Family } from '../../net/address.js';
+import type { Protocol } from '../../net/protocol.js';
 import type { TableName } from '../types.js';
 import type { NftHook } from './types.js';
 
@@ -30,6 +31,9 @@ function name(text: string, path: string): string {
 export function setName(text: string, path: string): string {
   return name(text, path);
 }
+
+/** Name of the set of one protocol, where there is one for each: `KUBE-LOAD-BALANCER-SOURCE-CIDR-TCP`. */
+export const setNameFor = (protocol: Protocol, set: string): string => `${set}-${protocol.toUpperCase()}`;
 
 /**
  * Name of a chain: `nat-KUBE-SERVICES`. There are no tables inside a table of nft, and the same name may be in use in both of them.

@@ -2,11 +2,12 @@ import { ValidationError } from '../../errors.js';
 import { canonicalAddress, type Family } from '../../net/address.js';
 import { parseCidr } from '../../net/cidr.js';
 import { integerIn, portNumber } from '../../net/number.js';
+import type { Protocol } from '../../net/protocol.js';
 import { interfaceName } from '../iptables/names.js';
 import { STATE_ORDER } from '../iptables/rule.js';
 import type { Match, Rule, SetDirection, TableName, Target } from '../types.js';
-import { networkText, type NftSetType } from './elements.js';
-import { chainName, NFT_FAMILY, setName } from './names.js';
+import { hasNetworks, networkText, type NftSetType, PROTOCOLS } from './elements.js';
+import { chainName, NFT_FAMILY, setName, setNameFor } from './names.js';
 import type { NftRule } from './types.js';
 
 const FULL = 0xffffffff;
@@ -62,21 +63,28 @@ export interface StatementContext {
   readonly sets: ReadonlyMap<string, NftSetType>;
 }
 
+const protocolOf = ({ matches }: Rule): Protocol | undefined =>
+  matches.find((match) => match.match === 'protocol')?.protocol;
+
 class RuleWriter {
   readonly #context: StatementContext;
   readonly #rule: Rule;
   readonly #path: string;
+  /** The one of whose sets the rule is about, where there is a set for each. */
+  readonly #protocol: Protocol | undefined;
 
-  constructor(rule: Rule, context: StatementContext, path: string) {
+  constructor(rule: Rule, context: StatementContext, path: string, protocol?: Protocol) {
     this.#context = context;
     this.#rule = rule;
     this.#path = path;
+    this.#protocol = protocol;
   }
 
   write(): NftRule {
     const { matches, target } = this.#rule;
+    const guard = this.#protocol === undefined ? [] : [`meta l4proto ${this.#protocol}`];
     const parts = matches.flatMap((match, i) => this.#match(match, `${this.#path}.matches[${i}]`));
-    const text = joinParts([...parts, this.#target(target, `${this.#path}.target`)]);
+    const text = joinParts([...guard, ...parts, this.#target(target, `${this.#path}.target`)]);
     const comment = matches.flatMap((match) => (match.match === 'comment' ? [match.text] : [])).join('; ');
     return comment === '' ? { text } : { text, comment: this.#comment(comment) };
   }
@@ -146,7 +154,8 @@ class RuleWriter {
     const { family, sets } = this.#context;
     const type = sets.get(match.set);
     if (type === undefined) throw new ValidationError(`${path}.set`, 'a set of the table', match.set);
-    const reference = `${not ? '!= ' : ''}@${setName(match.set, `${path}.set`)}`;
+    const name = setName(match.set, `${path}.set`);
+    const reference = `${not ? '!= ' : ''}@${name}`;
     const [first = 'dst', second = 'dst', third = 'dst'] = match.directions;
     const dimensions = type.slice(type.indexOf(':') + 1).split(',').length;
     if (match.directions.length !== dimensions)
@@ -159,12 +168,14 @@ class RuleWriter {
     // Packets without ports are in no such set. iptables says so when asked for the contrary, nft does not match them at all.
     if (not) throw new ValidationError(path, 'a match without not, where ports are in the set', match.set);
     if (type === 'bitmap:port') {
-      const protocol = this.#rule.matches.find((other) => other.match === 'protocol')?.protocol;
-      if (protocol === 'sctp')
-        throw new ValidationError(path, 'tcp or udp with bitmap:port, which knows no other', protocol);
-      const guard = protocol === undefined ? 'meta l4proto { tcp, udp } ' : '';
+      const own = protocolOf(this.#rule);
+      if (own === 'sctp')
+        throw new ValidationError(path, 'tcp or udp with bitmap:port, which knows no other', own);
+      const guard = own === undefined ? 'meta l4proto { tcp, udp } ' : '';
       return `${guard}${port(first)} ${reference}`;
     }
+    if (this.#protocol !== undefined && hasNetworks(type))
+      return `${side(first, family)} . ${port(second)} . ${side(third, family)} @${setNameFor(this.#protocol, name)}`;
     const key = [side(first, family), 'meta l4proto', port(second)];
     if (type !== 'hash:ip,port') key.push(side(third, family));
     return `${key.join(' . ')} ${reference}`;
@@ -193,9 +204,17 @@ class RuleWriter {
 }
 
 /**
- * A rule as nft takes it, in the one form that reading back gives.
+ * A rule as nft takes it, in the one form that reading back gives. Where it is about sets of which there is one for each protocol, it is
+ * one rule for each, of which no packet meets more than one.
  * @throws ValidationError naming what nft cannot say.
  */
-export function nftRule(rule: Rule, context: StatementContext, path: string): NftRule {
-  return new RuleWriter(rule, context, path).write();
+export function nftRules(rule: Rule, context: StatementContext, path: string): readonly NftRule[] {
+  const perProtocol = rule.matches.some((match) => {
+    const type = match.match === 'set' ? context.sets.get(match.set) : undefined;
+    return type !== undefined && hasNetworks(type);
+  });
+  if (!perProtocol) return [new RuleWriter(rule, context, path).write()];
+  const own = protocolOf(rule);
+  const protocols = own === undefined ? PROTOCOLS : [own];
+  return protocols.map((protocol) => new RuleWriter(rule, context, path, protocol).write());
 }

@@ -87,8 +87,8 @@ describe('a proxier with nft', () => {
     const change = await proxier.sync();
     expect(change.error).toBeUndefined();
     expect(lines(change)).toEqual([
-      '~ nft inet: add KUBE-LOAD-BALANCER-SOURCE-CIDR { 203.0.113.1 . tcp . 80 . 198.51.100.0/24 }',
-      '~ nft inet: delete KUBE-LOAD-BALANCER-SOURCE-CIDR { 203.0.113.1 . tcp . 80 . 10.0.0.0/8 }; add KUBE-LOAD-BALANCER-SOURCE-CIDR { 203.0.113.1 . tcp . 80 . 10.1.0.0/16 }',
+      '~ nft inet: add KUBE-LOAD-BALANCER-SOURCE-CIDR-TCP { 203.0.113.1 . 80 . 198.51.100.0/24 }',
+      '~ nft inet: delete KUBE-LOAD-BALANCER-SOURCE-CIDR-TCP { 203.0.113.1 . 80 . 10.0.0.0/8 }; add KUBE-LOAD-BALANCER-SOURCE-CIDR-TCP { 203.0.113.1 . 80 . 10.1.0.0/16 }',
     ]);
     expect(reads).toBe(0);
     expect((await kernel.ipset.list()).map(({ name }) => name)).toEqual(['IPVS-OWNED']);

@@ -7,7 +7,7 @@ import type { LocalDetector } from '../../../src/rules/kube/input.js';
 import { KUBE_SETS, kubeSetName, type KubeSetName } from '../../../src/rules/kube/names.js';
 import { nftTable } from '../../../src/rules/nft/compile.js';
 import type { NftSetType, RuleSetContent } from '../../../src/rules/nft/elements.js';
-import { nftRule } from '../../../src/rules/nft/statement.js';
+import { nftRules } from '../../../src/rules/nft/statement.js';
 import type { NftTable } from '../../../src/rules/nft/types.js';
 import type { Rule, RuleSet } from '../../../src/rules/types.js';
 
@@ -116,7 +116,7 @@ export const nftTableOf = (family: Family): fc.Arbitrary<NftTable> =>
 export function isSayable(rule: Rule, family: Family, sets: readonly string[]): boolean {
   try {
     const types = new Map(sets.map((name) => [name, 'hash:ip,port,ip'] as const));
-    nftRule(rule, { family, table: 'filter', sets: types }, 'rule');
+    nftRules(rule, { family, table: 'filter', sets: types }, 'rule');
     return true;
   } catch (err) {
     if (isValidation(err)) return false;

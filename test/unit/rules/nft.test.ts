@@ -5,7 +5,7 @@ import { currentRules } from '../../../src/rules/kube/current.js';
 import { KUBE_SETS, kubeSetName, type KubeSetName } from '../../../src/rules/kube/names.js';
 import { nftTable } from '../../../src/rules/nft/compile.js';
 import { diffNft, isEmptyNftDiff } from '../../../src/rules/nft/diff.js';
-import { nftSet } from '../../../src/rules/nft/elements.js';
+import { nftSets } from '../../../src/rules/nft/elements.js';
 import { createNft } from '../../../src/rules/nft/nft.js';
 import { readNft } from '../../../src/rules/nft/reader.js';
 import type { NftTable } from '../../../src/rules/nft/types.js';
@@ -170,6 +170,25 @@ describe('a table of nft', () => {
     expect(() => nftTable(rules, PORTS)).toThrow(expect.objectContaining({ path }) as Error);
   });
 
+  it('has a rule for each protocol where there is a set for each, without the protocol in the lookup', () => {
+    const ranges = [{ name: 'RANGES', type: 'hash:ip,port,net', entries: [] }];
+    const match: Match = { match: 'set', set: 'RANGES', directions: ['dst', 'dst', 'src'] };
+    const texts = (...matches: readonly Match[]): unknown =>
+      nftTable(one(RETURN, ...matches), ranges).chains[0]?.rules.map(({ text: t }) => t);
+    expect(texts({ match: 'source', cidr: '10.0.0.0/8' }, match)).toEqual(
+      ['tcp', 'udp', 'sctp'].map(
+        (protocol) =>
+          `meta l4proto ${protocol} ip saddr 10.0.0.0/8 ip daddr . th dport . ip saddr @RANGES-${protocol.toUpperCase()} return`,
+      ),
+    );
+    expect(texts(match, { match: 'protocol', protocol: 'udp' })).toEqual([
+      'meta l4proto udp ip daddr . th dport . ip saddr @RANGES-UDP return',
+    ]);
+    expect(() =>
+      nftTable(one(RETURN), [...ranges, { name: 'RANGES-UDP', type: 'hash:ip', entries: [] }]),
+    ).toThrow(expect.objectContaining({ path: 'sets[1]' }) as Error);
+  });
+
   it('leaves the test for bridge ports out where accepting only ends our own rules', () => {
     const external = tableFor('current-all').chains[0]?.rules.filter(({ text: t }) =>
       t.includes('KUBE-EXTERNAL-IP '),
@@ -181,10 +200,15 @@ describe('a table of nft', () => {
 });
 
 describe('a set of nft', () => {
-  const ranges = (...entries: readonly string[]): readonly string[] =>
-    nftSet({ name: 'S', type: 'hash:ip,port,net', entries }, 'inet').elements;
+  const ranges = (...entries: readonly string[]): Record<string, readonly string[]> =>
+    Object.fromEntries(
+      nftSets({ name: 'S', type: 'hash:ip,port,net', entries }, 'inet').map(({ name, elements }) => [
+        name,
+        elements,
+      ]),
+    );
 
-  it('keeps the outermost of ranges inside each other, for each address and port', () => {
+  it('with networks is one for each protocol, and keeps the outermost of ranges inside each other, for each address and port', () => {
     expect(
       ranges(
         '192.0.2.1,tcp:80,10.1.0.0/16',
@@ -192,14 +216,15 @@ describe('a set of nft', () => {
         '192.0.2.1,tcp:80,10.0.0.0/8',
         '192.0.2.1,tcp:80,11.0.0.0/32',
         '192.0.2.1,tcp:81,10.1.0.0/16',
+        '192.0.2.1,udp:80,10.1.0.0/16',
       ),
-    ).toEqual([
-      '192.0.2.1 . tcp . 80 . 10.0.0.0/8',
-      '192.0.2.1 . tcp . 80 . 11.0.0.0',
-      '192.0.2.1 . tcp . 81 . 10.1.0.0/16',
-    ]);
-    expect(ranges('192.0.2.1,tcp:80,0.0.0.0/0', '192.0.2.1,tcp:80,0.0.0.0/1')).toEqual([
-      '192.0.2.1 . tcp . 80 . 0.0.0.0/0',
+    ).toEqual({
+      'S-TCP': ['192.0.2.1 . 80 . 10.0.0.0/8', '192.0.2.1 . 80 . 11.0.0.0', '192.0.2.1 . 81 . 10.1.0.0/16'],
+      'S-UDP': ['192.0.2.1 . 80 . 10.1.0.0/16'],
+      'S-SCTP': [],
+    });
+    expect(ranges('192.0.2.1,sctp:80,0.0.0.0/0', '192.0.2.1,sctp:80,0.0.0.0/1')['S-SCTP']).toEqual([
+      '192.0.2.1 . 80 . 0.0.0.0/0',
     ]);
   });
 
@@ -211,7 +236,7 @@ describe('a set of nft', () => {
     ['hash:ip,port,net', '10.0.0.1,tcp:80,10.0.0.0/33'],
     ['bitmap:port', '080'],
   ])('of %s refuses %s', (type, entry) => {
-    expect(() => nftSet({ name: 'S', type, entries: ['', entry].slice(1) }, 'inet')).toThrow(
+    expect(() => nftSets({ name: 'S', type, entries: ['', entry].slice(1) }, 'inet')).toThrow(
       expect.objectContaining({ path: 'set.entries[0]' }) as Error,
     );
   });
