@@ -18,38 +18,49 @@ export type Verdict =
   | { readonly verdict: 'accept' }
   | { readonly verdict: 'drop' | 'reject' | 'masquerade'; readonly by: DecidingRule };
 
-type Judgement = boolean | 'unknown';
+/** A packet's way through rules. */
+export interface Walk {
+  /** The packet's mark. */
+  readonly mark: number;
+  /** Every rule that matched. */
+  readonly steps: readonly RuleStep[];
+  /** The rules of a table at a hook. */
+  run(hook: Hook, table: TableName, packet: Flight): Verdict;
+}
+
+/** Whether an address is one of the node's: see {@link localTest}. */
+export type IsLocal = (address: string) => boolean;
+
+/** What a match, or a rule, says of a packet. */
+export type Judgement = boolean | 'unknown';
 type Found = { readonly set: string; readonly entry: string }[];
 
 /** Deeper than the kernel lets chains call each other: a loop in what was read. */
-const MAX_DEPTH = 64;
+export const MAX_DEPTH = 64;
 
 /** Whether an address is one of the node's, those of kube-ipvs0 included. Loopback always is, whether or not the view has it. */
-export function localTest(view: NodeView): (address: string) => boolean {
+export function localTest(view: NodeView): IsLocal {
   const addresses = new Set(view.interfaces.flatMap((link) => link.addresses));
   return (address) => addresses.has(address) || address.startsWith('127.') || address === '::1';
 }
 
-/** Runs a packet through the chains of a view. Remembers its mark, and every rule that matched. */
-export class Traversal {
+/** Runs a packet through the chains of iptables of a view. */
+export class Traversal implements Walk {
   readonly #view: NodeView;
+  readonly #isLocal: IsLocal;
   #mark: number;
   readonly steps: RuleStep[] = [];
-  /** See {@link localTest}. */
-  readonly isLocal: (address: string) => boolean;
 
-  constructor(view: NodeView, mark = 0) {
+  constructor(view: NodeView, isLocal: IsLocal, mark = 0) {
     this.#view = view;
-    this.isLocal = localTest(view);
+    this.#isLocal = isLocal;
     this.#mark = mark;
   }
 
-  /** The packet's mark. */
   get mark(): number {
     return this.#mark;
   }
 
-  /** The rules of a table at a hook. */
   run(hook: Hook, table: TableName, packet: Flight): Verdict {
     for (const jump of this.#view.rules.jumps) {
       if (jump.table !== table || jump.from !== hook) continue;
@@ -150,7 +161,7 @@ export class Traversal {
       case 'physdevIsIn':
         return packet.bridged;
       case 'addrtype':
-        return this.isLocal(match.side === 'src' ? packet.source : packet.destination);
+        return this.#isLocal(match.side === 'src' ? packet.source : packet.destination);
       case 'conntrack':
         // Only the first packet of a connection is looked at.
         return match.states.includes('NEW');

@@ -2,7 +2,8 @@ import { ValidationError } from '../errors.js';
 import { canonicalAddress, parseAddress } from '../net/address.js';
 import { cidrContains, tryParseCidr } from '../net/cidr.js';
 import { portNumber } from '../net/number.js';
-import { type Flight, localTest, Traversal, type Verdict } from './chains.js';
+import { type Flight, type IsLocal, localTest, Traversal, type Verdict, type Walk } from './chains.js';
+import { NftTraversal } from './nft.js';
 import type {
   Explanation,
   NodeView,
@@ -76,12 +77,21 @@ function masqueradeAddress(view: NodeView, destination: string): string | undefi
 class Way {
   readonly #view: NodeView;
   readonly #packet: Located;
-  readonly #traversal: Traversal;
+  readonly #isLocal: IsLocal;
+  readonly #traversal: Walk;
 
   constructor(view: NodeView, packet: Located) {
     this.#view = view;
     this.#packet = packet;
-    this.#traversal = new Traversal(view);
+    this.#isLocal = localTest(view);
+    this.#traversal = this.#walk();
+  }
+
+  #walk(mark = 0): Walk {
+    const { nft } = this.#view;
+    return nft === undefined
+      ? new Traversal(this.#view, this.#isLocal, mark)
+      : new NftTraversal(nft, this.#isLocal, mark);
   }
 
   explain(): Explanation {
@@ -103,7 +113,7 @@ class Way {
     const flight = this.#flight();
     const before = ended(this.#traversal.run('PREROUTING', 'nat', flight));
     if (before !== undefined) return before;
-    if (!this.#traversal.isLocal(flight.destination)) {
+    if (!this.#isLocal(flight.destination)) {
       const verdict = this.#traversal.run('FORWARD', 'filter', flight);
       return ended(verdict) ?? this.#leave(flight);
     }
@@ -118,12 +128,15 @@ class Way {
     const flight = this.#flight();
     const over = ended(this.#traversal.run('OUTPUT', 'nat', flight));
     if (over !== undefined) return over;
-    // IPVS comes between nat and filter: the latter sees the real server.
+    // IPVS comes behind nat. The filter of iptables comes behind IPVS, and sees the real server; that of nft comes before it.
+    const filter = (): Outcome | undefined => ended(this.#traversal.run('OUTPUT', 'filter', flight));
+    const early = this.#view.nft === undefined ? undefined : filter();
+    if (early !== undefined) return early;
     const balanced = this.#balance(flight);
     if (balanced !== undefined) return balanced;
-    const verdict = ended(this.#traversal.run('OUTPUT', 'filter', flight));
-    if (verdict !== undefined) return verdict;
-    if (!this.#traversal.isLocal(flight.destination)) return this.#leave(flight);
+    const late = this.#view.nft === undefined ? filter() : undefined;
+    if (late !== undefined) return late;
+    if (!this.#isLocal(flight.destination)) return this.#leave(flight);
     const { masquerade } = this.#masquerade(
       this.#traversal.run('POSTROUTING', 'nat', flight),
       flight.destination,
@@ -177,12 +190,14 @@ class Way {
       ...(translated ? { destination: real.address, destinationPort: real.port } : {}),
       virtual: this.#packet,
     };
-    const traversal = new Traversal(this.#view, this.#traversal.mark);
-    const here = real.forwarding === 'local' || (translated && traversal.isLocal(real.address));
+    const traversal = this.#walk(this.#traversal.mark);
+    const here = real.forwarding === 'local' || (translated && this.#isLocal(real.address));
     // A real server on the node itself: what came from outside is delivered, and passes nothing more.
     if (here && this.#packet.origin === 'outside')
       return { ...real, eligible, steps: [], seenAs: flight.source };
-    const filter = traversal.run('OUTPUT', 'filter', to);
+    // What IPVS sends away passes the hook once more, from its beginning. What stays here goes on where it was, which is behind nft's filter.
+    const filter: Verdict =
+      here && this.#view.nft !== undefined ? { verdict: 'accept' } : traversal.run('OUTPUT', 'filter', to);
     const stoppedBy = filter.verdict === 'drop' || filter.verdict === 'reject' ? filter.by : undefined;
     if (stoppedBy !== undefined) return { ...real, eligible, steps: traversal.steps, stoppedBy };
     const verdict = traversal.run('POSTROUTING', 'nat', to);

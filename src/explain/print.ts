@@ -4,11 +4,14 @@ import type { DecidingRule, Explanation, Outcome, RealServerOutcome, RuleStep } 
 const entriesOf = (sets: DecidingRule['sets']): string =>
   sets.map(({ set, entry }) => `${set} has ${entry}`).join('; ');
 
-/** `filter KUBE-SOURCE-RANGES-FIREWALL: -j DROP` */
+/** `filter KUBE-SOURCE-RANGES-FIREWALL: -j DROP`, `filter-KUBE-SOURCE-RANGES-FIREWALL: drop` */
 function ruleText({ table, chain, rule, sets, notIn }: DecidingRule): string {
   const reasons = [...(sets.length === 0 ? [] : [entriesOf(sets)]), ...notIn.map((set) => `not in ${set}`)];
   const why = reasons.length === 0 ? '' : ` (${reasons.join('; ')})`;
-  return `${table} ${rule.startsWith(`-A ${chain} `) ? `${chain}: ${rule.slice(chain.length + 4)}` : rule}${why}`;
+  const head = `-A ${chain} `;
+  return rule.startsWith(head)
+    ? `${table} ${chain}: ${rule.slice(head.length)}${why}`
+    : `${chain}: ${rule}${why}`;
 }
 
 function stepLines(steps: readonly RuleStep[]): string[] {

@@ -1,6 +1,7 @@
 import type { Forwarding } from '../ipvs/types.js';
 import type { Family } from '../net/address.js';
 import type { Protocol } from '../net/protocol.js';
+import type { NftTable } from '../rules/nft/types.js';
 import type { RuleSet, TableName } from '../rules/types.js';
 
 /** A set, as far as a packet is looked up in it. */
@@ -46,6 +47,8 @@ export interface NodeView {
   readonly rules: RuleSet;
   /** By name. */
   readonly sets: ReadonlyMap<string, ViewSet>;
+  /** Rules and sets are those of this table of nft: those above are not looked at. */
+  readonly nft?: NftTable;
   readonly virtualServers: readonly ViewVirtualServer[];
   /** Every interface that has addresses, kube-ipvs0 with the bound ones included. */
   readonly interfaces: readonly ViewInterface[];
@@ -78,9 +81,11 @@ export type Hook = 'PREROUTING' | 'INPUT' | 'FORWARD' | 'OUTPUT' | 'POSTROUTING'
 /** A rule that matched. */
 export interface RuleStep {
   readonly hook: Hook;
+  /** With nft, the type of the base chain. */
   readonly table: TableName;
+  /** `KUBE-SERVICES`; with nft `nat-KUBE-SERVICES`. */
   readonly chain: string;
-  /** As iptables-save prints it. */
+  /** As iptables-save prints it (`-A KUBE-SERVICES …`), or in the words of nft. */
   readonly rule: string;
   /** The entries of sets because of which it did. */
   readonly sets: readonly { readonly set: string; readonly entry: string }[];

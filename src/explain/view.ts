@@ -1,10 +1,10 @@
-import { ValidationError } from '../errors.js';
 import type { VirtualServer } from '../ipvs/types.js';
 import type { Family } from '../net/address.js';
 import { wantedServer } from '../plan/canonical.js';
 import type { Observed } from '../plan/observe.js';
-import type { FamilyState } from '../plan/types.js';
+import type { FamilyState, RulesBackend } from '../plan/types.js';
 import { noRules } from '../rules/diff.js';
+import { nftTable } from '../rules/nft/compile.js';
 import type { NodeView, ViewInterface, ViewSet, ViewVirtualServer } from './types.js';
 
 /** What is known of the node besides what is programmed. */
@@ -33,11 +33,19 @@ function viewOf(spec: FamilyState['virtualServers'][number]): ViewVirtualServer 
   };
 }
 
-/** A node as it is to be: desired state as if it were applied. Addresses that are bound now and not wanted do not count. */
-export function desiredView(state: FamilyState, node: ViewNode): NodeView {
+/**
+ * A node as it is to be: desired state as if it were applied. Addresses that are bound now and not wanted do not count.
+ * `backend` is what is to hold rules and sets, `rules` of the desired state; iptables by default.
+ */
+export function desiredView(
+  state: FamilyState,
+  node: ViewNode,
+  backend: RulesBackend = 'iptables',
+): NodeView {
   return {
     family: state.family,
     rules: state.rules,
+    ...(backend === 'nft' ? { nft: nftTable(state.rules, state.sets) } : {}),
     sets: new Map(state.sets.map(({ name, type, entries }): [string, ViewSet] => [name, { type, entries }])),
     virtualServers: state.virtualServers.map(viewOf),
     interfaces: [
@@ -67,13 +75,9 @@ function observedServer(server: VirtualServer): ViewVirtualServer {
   };
 }
 
-/**
- * A node as it is, with rules and sets of iptables and ipset.
- * @throws ValidationError when they are in nft: nothing could be said of them. `desiredView` of what is wanted can be explained.
- */
+/** A node as it is: with the rules and sets of our table of nft where there is one, else with those of iptables and ipset. */
 export function observedView(observed: Observed, family: Family, node: ViewNode): NodeView {
-  if (observed.nft?.some((table) => table.family === family) === true)
-    throw new ValidationError('observed.nft', 'rules and sets of iptables and ipset', `a table of nft`);
+  const nft = observed.nft?.find((table) => table.family === family);
   return {
     family,
     rules: observed.rules.find((rules) => rules.family === family) ?? noRules(family),
@@ -85,6 +89,7 @@ export function observedView(observed: Observed, family: Family, node: ViewNode)
     ),
     virtualServers: observed.virtualServers.filter((server) => server.family === family).map(observedServer),
     interfaces: node.interfaces,
+    ...(nft === undefined ? {} : { nft }),
     ...primary(node),
   };
 }

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runCli } from '../../src/cli/run.js';
 import { openKernel } from '../../src/kernel/open.js';
 import type { Kernel } from '../../src/kernel/types.js';
+import type { Explanation } from '../../src/proxy/index.js';
 import { describeKernel } from '../support/backends.js';
 import { programSample } from '../support/program-sample.js';
-import { makeSampleCluster, NODE, NODE_ADDRESSES } from '../support/sample-cluster.js';
+import { addressesOf, makeSampleCluster, NODE, NODE_ADDRESSES, SAMPLE } from '../support/sample-cluster.js';
 import type { Topology } from '../support/topology.js';
 
 /** A refused request is waited for that long; an answered one takes milliseconds, even emulated. */
@@ -12,6 +14,43 @@ const REFUSED = { count: 1, timeoutMs: 1500 };
 /** A port of a program of the node. */
 const HOST_PORT = 10_250;
 const EVERYBODY = ['web-1', 'web-2', 'web-3'];
+
+/** What `ipvs explain` says of a live node. */
+async function explained(netns: string, from: string, url: string): Promise<Explanation> {
+  const { hostname, port } = new URL(url);
+  const sameFamily = (address: string): boolean => address.includes(':') === hostname.startsWith('[');
+  const source = from === NODE ? 'node' : (addressesOf(from).find(sameFamily) ?? '');
+  const destination = `tcp://${hostname}:${port === '' ? 80 : port}`;
+  const argv = ['explain', destination, '--from', source, '--format', 'json', '--netns', netns];
+  let [out, err] = ['', ''];
+  const io = {
+    out: (text: string) => (out += text),
+    err: (text: string) => (err += text),
+    readStdin: () => Promise.resolve(''),
+  };
+  const code = await runCli(argv, io, { openKernel, hostname: () => NODE, interfaces: () => [] });
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  return JSON.parse(out) as Explanation;
+}
+
+/** Who can answer, by an explanation, and what its client sees otherwise. */
+function foretold({ outcome }: Explanation): { readonly by: readonly string[]; readonly error?: string } {
+  switch (outcome.verdict) {
+    case 'balanced': {
+      const able = outcome.realServers.filter(({ eligible }) => eligible).map(({ address }) => address);
+      const pods = SAMPLE.pods.filter(({ addresses }) => addresses.some((a) => able.includes(a)));
+      return { by: pods.map(({ name }) => name).sort() };
+    }
+    case 'delivered':
+      return { by: [NODE] };
+    case 'dropped':
+      return { by: [], error: 'ETIMEDOUT' };
+    case 'rejected':
+      return { by: [], error: 'ECONNREFUSED' };
+    default:
+      return { by: [], error: outcome.verdict };
+  }
+}
 
 describeKernel(['ipvs', 'ipset', 'rules', 'nft', 'dummy'], 'real packets through a node with nft', () => {
   let topology: Topology;
@@ -114,5 +153,29 @@ describeKernel(['ipvs', 'ipset', 'rules', 'nft', 'dummy'], 'real packets through
       by: [],
       errors: ['ECONNREFUSED'],
     });
+  });
+
+  it.each([
+    ['inside the source ranges', 'office', 'http://198.51.100.20:80/', 'balanced'],
+    ['outside of them', 'cafe', 'http://198.51.100.20:80/', 'dropped'],
+    ['outside of them, the node itself', NODE, 'http://198.51.100.20:80/', 'dropped'],
+    ['a port of the node at a virtual address', 'web-1', `http://10.96.0.10:${HOST_PORT}/`, 'rejected'],
+    ['a port of the node', 'toolbox', `http://192.0.2.11:${HOST_PORT}/`, 'delivered'],
+    ['a node port with policy Local', 'cafe', 'http://192.0.2.11:30081/', 'balanced'],
+    ['the IPv6 cluster IP, from a pod', 'toolbox', 'http://[fd00:10:96::10]:80/', 'balanced'],
+  ])('is what explain says of the live node: %s', async (_, from, url, verdict) => {
+    const explanation = await explained(topology.netns(NODE).path, from, url);
+    const { outcome, packet } = explanation;
+    expect(outcome.verdict).toBe(verdict);
+    // By our table, and not by what iptables had before.
+    expect(explanation.steps.filter(({ chain }) => !/^(nat|filter)-/.test(chain))).toEqual([]);
+    const { by, error } = foretold(explanation);
+    const seen = await ask(from, url, error === undefined ? {} : REFUSED);
+    expect(seen).toMatchObject({ by, errors: error === undefined ? [] : [error] });
+    if (outcome.verdict !== 'balanced') return;
+    const senders = outcome.realServers.some(({ masquerade }) => masquerade !== undefined)
+      ? NODE_ADDRESSES
+      : [packet.source];
+    expect(seen.seen.filter((address) => !senders.includes(address))).toEqual([]);
   });
 });

@@ -54,7 +54,7 @@ async function renderedView(flags: StateFlags, family: Family, context: CliConte
   const { state, node } = await stateFromFlags({ ...flags, ...families }, context);
   const [only] = state.families;
   if (only === undefined) throw new ValidationError('--family', 'the family of the destination', family);
-  return desiredView(only, viewNode(node, family));
+  return desiredView(only, viewNode(node, family), state.rules);
 }
 
 /** What the kernel has. */
@@ -62,12 +62,6 @@ async function liveView(flags: ExplainFlags, family: Family, context: CliContext
   return withKernel(flags, context, async (kernel) => {
     const scope = kubeScope({ families: [family], excludeCIDRs: [] });
     const observed = await observe(kernel, scope);
-    if (observed.nft?.some((table) => table.family === family) === true)
-      throw new ValidationError(
-        '--filename',
-        'the manifests, since rules and sets are in nft here, of which explain can only say what is wanted',
-        undefined,
-      );
     const node = await deriveNodeFacts(kernel, context.dependencies.hostname());
     return observedView(observed, family, viewNode(node, family));
   });
