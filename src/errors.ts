@@ -194,6 +194,11 @@ export class ClosedError extends IpvsError {
   }
 }
 
+const LINE_MAX = 300;
+const isLong = (line: string): boolean => line.length > LINE_MAX;
+/** A line as it fits into a message. */
+const brief = (line: string): string => (isLong(line) ? `${line.slice(0, LINE_MAX)}…` : line);
+
 /** A helper program (`iptables-restore`, `nft`) failed or is missing. */
 export class CommandError extends IpvsError {
   readonly code: 'ERR_COMMAND_FAILED' | 'ERR_COMMAND_MISSING';
@@ -206,6 +211,8 @@ export class CommandError extends IpvsError {
   readonly line?: number;
   /** The text of that line. */
   readonly lineText?: string;
+  /** The words of that line that it refused, where it said so (nft does): one element out of many. */
+  readonly refused?: string;
   /**
    * What the program had changed for good before it refused the rest: tables of iptables, each of which is a transaction of its own.
    * Empty when nothing was changed; undefined when that is not known.
@@ -219,6 +226,7 @@ export class CommandError extends IpvsError {
     readonly stderr: string;
     readonly line?: number;
     readonly lineText?: string;
+    readonly refused?: string;
     readonly committed?: readonly string[];
     readonly hint?: string;
     readonly missing?: boolean;
@@ -227,8 +235,17 @@ export class CommandError extends IpvsError {
     const what = init.missing
       ? 'is not installed'
       : `failed${init.exitCode === undefined ? '' : ` with exit code ${String(init.exitCode)}`}`;
-    const line = init.line === undefined ? '' : ` at input line ${String(init.line)}: ${init.lineText ?? ''}`;
-    const stderr = init.stderr.trim() === '' ? '' : `\n  ${init.stderr.trim().replaceAll('\n', '\n  ')}`;
+    const { lineText = '' } = init;
+    const refused =
+      init.refused !== undefined && isLong(lineText) ? ` (refused: ${brief(init.refused)})` : '';
+    const line =
+      init.line === undefined ? '' : ` at input line ${String(init.line)}: ${brief(lineText)}${refused}`;
+    // Of a long line, nft repeats the whole, and marks what it refused far out on the right.
+    const said = init.stderr
+      .trim()
+      .split('\n')
+      .filter((text) => !isLong(text) || (text !== lineText && !/^[ ~^]*$/.test(text)));
+    const stderr = said.join('') === '' ? '' : `\n  ${said.map(brief).join('\n  ')}`;
     const committed =
       (init.committed ?? []).length === 0
         ? ''
@@ -244,6 +261,7 @@ export class CommandError extends IpvsError {
     if (init.exitCode !== undefined) this.exitCode = init.exitCode;
     if (init.line !== undefined) this.line = init.line;
     if (init.lineText !== undefined) this.lineText = init.lineText;
+    if (init.refused !== undefined) this.refused = init.refused;
     if (init.committed !== undefined) this.committed = init.committed;
     if (init.hint !== undefined) this.hint = init.hint;
   }

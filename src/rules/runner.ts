@@ -122,6 +122,9 @@ export function commandError(
   const found = /(?:\bline:? |^\/dev\/stdin:)(\d+)\b/m.exec(stderr)?.[1];
   const line = found === undefined ? undefined : Number(found);
   const lineText = line === undefined ? undefined : stdin.split('\n')[line - 1];
+  const [, from, to] = /^\/dev\/stdin:\d+:(\d+)-(\d+):/m.exec(stderr) ?? [];
+  const refused =
+    from === undefined || to === undefined ? '' : (lineText?.slice(Number(from) - 1, Number(to)) ?? '');
   const hint = hintFor(stderr);
   const committed = committedBefore?.(line);
   return new CommandError({
@@ -130,6 +133,7 @@ export function commandError(
     stderr,
     ...(committed === undefined ? {} : { committed }),
     ...(line === undefined || lineText === undefined ? {} : { line, lineText }),
+    ...(refused === '' ? {} : { refused }),
     ...(hint === undefined ? {} : { hint }),
   });
 }
@@ -137,10 +141,24 @@ export function commandError(
 function hintFor(stderr: string): string | undefined {
   const set = /Set (\S+) doesn't exist/.exec(stderr)?.[1];
   if (set !== undefined) return `create the set ${set} before the rules that name it`;
-  if (/Permission denied|you must be root/.test(stderr)) {
+  if (/Permission denied|you must be root|Operation not permitted/.test(stderr)) {
     return 'needs CAP_NET_ADMIN and CAP_NET_RAW in the user namespace that owns the network namespace';
   }
   const extension = /Extension (\S+) revision \d+ not supported/.exec(stderr)?.[1];
   if (extension !== undefined) return `the kernel module is missing: modprobe xt_${extension}`;
+  return nftHintFor(stderr);
+}
+
+function nftHintFor(stderr: string): string | undefined {
+  if (/^\/dev\/stdin:.*Error: syntax error/m.test(stderr))
+    return 'this nft may be too old for these words; 1.0.6 and 1.1.3 are known to take them (nft --version)';
+  if (stderr.includes('JSON support not compiled'))
+    return 'an nft that was built with JSON support is needed';
+  if (
+    /Unable to initialize Netlink socket|(cache initialization failed|generation id): Invalid argument/.test(
+      stderr,
+    )
+  )
+    return 'the kernel has no nf_tables: modprobe nf_tables, or use iptables';
   return undefined;
 }

@@ -113,6 +113,33 @@ describe('refusals of iptables-restore', () => {
     expect(hint('Warning: Extension ipvs revision 0 not supported, missing kernel module?')).toContain(
       'xt_ipvs',
     );
-    expect(hint('Permission denied (you must be root)')).toContain('CAP_NET_ADMIN');
+    for (const stderr of [
+      'Permission denied (you must be root)',
+      'Operation not permitted (you must be root)\nnetlink: Error: cache initialization failed: Operation not permitted\n',
+      '/dev/stdin:1:1-15: Error: Could not process rule: Operation not permitted\nadd table ip x\n^^^\n',
+    ])
+      expect(hint(stderr)).toContain('CAP_NET_ADMIN');
+    expect(hint('/dev/stdin:1:18-21: Error: syntax error, unexpected string\n')).toContain('nft --version');
+    expect(hint('Error: JSON support not compiled-in\n')).toContain('built with JSON');
+    expect(hint('netlink: Error: cache initialization failed: Invalid argument\n')).toContain('nf_tables');
+  });
+
+  it('name the one element that nft refuses out of a long line, and stay short', () => {
+    const elements = Array.from({ length: 1000 }, (_, i) => `10.96.${i >> 8}.${i & 255} . tcp . 80`);
+    const long = `delete element ip kube-ipvs S { ${elements.join(', ')} }`;
+    const refused = '10.96.3.7 . tcp . 80';
+    const from = long.indexOf(refused);
+    const place = `/dev/stdin:2:${from + 1}-${from + refused.length}`;
+    const marks = `${' '.repeat(from)}${'^'.repeat(refused.length)}`;
+    const stderr = `${place}: Error: Could not process rule: No such file or directory\n${long}\n${marks}\n`;
+    const err = commandError(
+      ['nft', '-f', '-'],
+      { exitCode: 1, stdout: '', stderr },
+      `add table ip kube-ipvs\n${long}\n`,
+    );
+    expect(err).toMatchObject({ line: 2, lineText: long, refused, stderr });
+    expect(err.message).toBe(
+      `nft -f - failed with exit code 1 at input line 2: ${long.slice(0, 300)}… (refused: ${refused})\n  ${place}: Error: Could not process rule: No such file or directory`,
+    );
   });
 });
