@@ -213,7 +213,7 @@ class Way {
   }
 
   #notes(): string[] {
-    const notes: string[] = [];
+    const notes = [...(this.#view.notes ?? [])];
     if (this.#traversal.steps.some(({ effect }) => effect === 'unknown'))
       notes.push('rules that are marked unknown could not be judged, and were taken for not matching');
     return notes;

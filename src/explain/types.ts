@@ -49,6 +49,8 @@ export interface NodeView {
   readonly sets: ReadonlyMap<string, ViewSet>;
   /** Rules and sets are those of this table of nft: those above are not looked at. */
   readonly nft?: NftTable;
+  /** What every explanation has to add: of the node, what was left out of the view. */
+  readonly notes?: readonly string[];
   readonly virtualServers: readonly ViewVirtualServer[];
   /** Every interface that has addresses, kube-ipvs0 with the bound ones included. */
   readonly interfaces: readonly ViewInterface[];

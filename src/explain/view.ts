@@ -75,12 +75,17 @@ function observedServer(server: VirtualServer): ViewVirtualServer {
   };
 }
 
-/** A node as it is: with the rules and sets of our table of nft where there is one, else with those of iptables and ipset. */
+/**
+ * A node as it is: with the rules and sets of our table of nft where there is one, else with those of iptables and ipset. Where both are
+ * there, on the way from one to the other, a note says so.
+ */
 export function observedView(observed: Observed, family: Family, node: ViewNode): NodeView {
   const nft = observed.nft?.find((table) => table.family === family);
+  const rules = observed.rules.find((of) => of.family === family) ?? noRules(family);
+  const both = nft !== undefined && rules.chains.length > 0;
   return {
     family,
-    rules: observed.rules.find((rules) => rules.family === family) ?? noRules(family),
+    rules,
     sets: new Map(
       [...observed.sets].map(([name, { header, entries }]): [string, ViewSet] => [
         name,
@@ -90,6 +95,7 @@ export function observedView(observed: Observed, family: Family, node: ViewNode)
     virtualServers: observed.virtualServers.filter((server) => server.family === family).map(observedServer),
     interfaces: node.interfaces,
     ...(nft === undefined ? {} : { nft }),
+    ...(both ? { notes: ['our chains are in iptables as well, and were not looked at'] } : {}),
     ...primary(node),
   };
 }
