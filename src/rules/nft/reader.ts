@@ -59,17 +59,20 @@ function elementText(value: unknown, key: NftSet['key']): string {
 }
 
 const KEYS: readonly NftKey[] = ['ipv4_addr', 'ipv6_addr', 'inet_proto', 'inet_service'];
-/** What nft tells about every set of ours; anything else makes it another kind of set. */
-const SET_FIELDS = ['family', 'name', 'table', 'type', 'handle', 'flags', 'elem'];
+/** What makes it another kind of set than any of ours. What newer versions may tell besides does not. */
+const FOREIGN_FIELDS = ['map', 'policy', 'timeout', 'gc-interval', 'size', 'auto-merge', 'stmt', 'comment'];
+
+/** A list, which nft prints as its element when there is only one (set flags from 1.1.4 on). */
+const listed = (value: unknown): readonly unknown[] =>
+  value === undefined ? [] : Array.isArray(value) ? value : [value];
 
 function readSet(set: Json): NftSet {
-  const types: readonly unknown[] = Array.isArray(set['type']) ? set['type'] : [set['type']];
-  const flags: readonly unknown[] = Array.isArray(set['flags']) ? set['flags'] : [];
-  const plain =
-    Object.keys(set).every((field) => SET_FIELDS.includes(field)) &&
-    flags.every((flag) => flag === 'interval');
-  const key = types.map((type) => (plain ? KEYS.find((known) => known === type) : undefined) ?? 'unknown');
-  const elements: readonly unknown[] = Array.isArray(set['elem']) ? set['elem'] : [];
+  const flags = listed(set['flags']);
+  const plain = !FOREIGN_FIELDS.some((field) => field in set) && flags.every((flag) => flag === 'interval');
+  const key = listed(set['type']).map(
+    (type) => (plain ? KEYS.find((known) => known === type) : undefined) ?? 'unknown',
+  );
+  const elements = listed(set['elem']);
   return {
     name: String(set['name']),
     key,
@@ -119,8 +122,7 @@ function leftText(value: unknown): { text: string; protocol?: string } | undefin
   if (isObject(ct) && Object.keys(ct).length === 1) return { text: field('ct', String(ct['key'])) };
   const fib = only(value, 'fib');
   if (isObject(fib)) {
-    const flags: readonly unknown[] = Array.isArray(fib['flags']) ? fib['flags'] : [fib['flags']];
-    return { text: `fib ${flags.join(' . ')} ${String(fib['result'])}` };
+    return { text: `fib ${listed(fib['flags']).join(' . ')} ${String(fib['result'])}` };
   }
   const concat = only(value, 'concat');
   if (Array.isArray(concat)) {
@@ -166,7 +168,7 @@ function readMatch(match: Json): readonly string[] | undefined {
   if (compared === undefined) return undefined;
   const { text, protocol } = compared;
   if (text === 'ct state' && (op === 'in' || op === '==')) {
-    const states: readonly unknown[] = Array.isArray(right) ? right : [right];
+    const states = listed(right);
     return states.every((state) => typeof state === 'string') ? [stateMatch(states)] : undefined;
   }
   if (op !== '==' && op !== '!=') return undefined;
@@ -196,7 +198,7 @@ function readStatement(statement: unknown, family: Family): readonly string[] | 
     const masquerade = statement['masquerade'];
     if (masquerade === null) return ['masquerade'];
     const flags = only(masquerade, 'flags');
-    return [flags].flat().join() === 'fully-random' ? ['masquerade fully-random'] : undefined;
+    return listed(flags).join() === 'fully-random' ? ['masquerade fully-random'] : undefined;
   }
   const mangle = only(statement, 'mangle');
   if (isObject(mangle)) {

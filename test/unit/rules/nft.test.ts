@@ -355,6 +355,21 @@ describe('reading nft', () => {
     );
   });
 
+  it('knows a set of ranges, as a list of flags and as the one flag that newer versions print', () => {
+    const name = 'S';
+    const type = ['ipv4_addr', 'inet_service', 'ipv4_addr'];
+    const elem = [{ concat: ['10.0.0.1', 80, { prefix: { addr: '0.0.0.0', len: 0 } }] }];
+    const [wanted] = nftSets(
+      { name: 'S', type: 'hash:ip,port,net', entries: ['10.0.0.1,tcp:80,0.0.0.0/0'] },
+      'inet',
+    );
+    for (const flags of [['interval'], 'interval'])
+      expect(read(TABLE, { set: { name, type, flags, elem, handle: 3, count: 1 } })?.sets).toEqual([
+        { ...wanted, name },
+      ]);
+    expect(read(TABLE, { set: { name, type, flags: 'dynamic' } })?.sets[0]?.key).toContain('unknown');
+  });
+
   it('finds the protocol that nft has put into the name of a port', () => {
     expect(
       rule(
