@@ -1,7 +1,8 @@
 import { ValidationError } from '../errors.js';
-import { canonicalAddress, parseAddress } from '../net/address.js';
+import { canonicalAddress, joinHostPort, parseAddress } from '../net/address.js';
 import { cidrContains, tryParseCidr } from '../net/cidr.js';
 import { portNumber } from '../net/number.js';
+import { kubeSetName } from '../rules/kube/names.js';
 import { type Flight, type IsLocal, localTest, Traversal, type Verdict, type Walk } from './chains.js';
 import { NftTraversal } from './nft.js';
 import type {
@@ -13,6 +14,9 @@ import type {
   ViewRealServer,
   ViewVirtualServer,
 } from './types.js';
+
+/** Sets that exempt from masquerading what policy Local is for. */
+const LOCAL_POLICY = /^KUBE-.*-LOCAL(?:-|$)/;
 
 type Located = Packet & { readonly origin: 'outside' | 'node' };
 
@@ -96,12 +100,13 @@ class Way {
 
   explain(): Explanation {
     const outcome = this.#packet.origin === 'node' ? this.#fromNode() : this.#fromOutside();
+    const notes = [...(this.#view.notes ?? []), ...this.#unknownRules(), ...this.#lostAnswers(outcome)];
     return {
       family: this.#view.family === 'inet' ? 'ipv4' : 'ipv6',
       packet: this.#packet,
       steps: this.#traversal.steps,
       outcome,
-      notes: this.#notes(),
+      notes,
     };
   }
 
@@ -212,11 +217,41 @@ class Way {
     };
   }
 
-  #notes(): string[] {
-    const notes = [...(this.#view.notes ?? [])];
-    if (this.#traversal.steps.some(({ effect }) => effect === 'unknown'))
-      notes.push('rules that are marked unknown could not be judged, and were taken for not matching');
-    return notes;
+  #unknownRules(): string[] {
+    return this.#traversal.steps.some(({ effect }) => effect === 'unknown')
+      ? ['rules that are marked unknown could not be judged, and were taken for not matching']
+      : [];
+  }
+
+  /** `10.244.1.11 tcp 8080` for every endpoint on this node: KUBE-LOOP-BACK has them. */
+  #endpointsHere(): ReadonlySet<string> {
+    const { nft, sets, family } = this.#view;
+    const name = kubeSetName('KUBE-LOOP-BACK', family);
+    const entries =
+      nft === undefined ? sets.get(name)?.entries : nft.sets.find((set) => set.name === name)?.elements;
+    // `10.244.1.11,tcp:8080,10.244.1.11` of ipset, `10.244.1.11 . tcp . 8080 . 10.244.1.11` of nft.
+    const parts = nft === undefined ? /^([^,]+),(\w+):(\d+),/ : /^(\S+) \. (\S+) \. (\d+) \. /;
+    return new Set(entries?.map((entry) => parts.exec(entry)?.slice(1).join(' ') ?? ''));
+  }
+
+  /**
+   * Policy Local keeps the client's address also where it falls back to endpoints of other nodes. Their answers do not come through here, where
+   * they would be translated back.
+   */
+  #lostAnswers(outcome: Outcome): string[] {
+    const isLocalPolicy = this.#traversal.steps.some(({ sets }) =>
+      sets.some(({ set }) => LOCAL_POLICY.test(set)),
+    );
+    if (outcome.verdict !== 'balanced' || this.#packet.origin === 'node' || !isLocalPolicy) return [];
+    const { protocol, source } = this.#packet;
+    const here = this.#endpointsHere();
+    return outcome.realServers
+      .filter(({ eligible, forwarding, seenAs }) => eligible && forwarding === 'masq' && seenAs === source)
+      .filter(({ address, port }) => !here.has(`${address} ${protocol} ${port}`))
+      .map(
+        ({ address, port }) =>
+          `${joinHostPort(address, port)} is on another node and sees ${source}: its answer goes past this node and is lost, unless ${source} is a pod of this node (policy Local without endpoints here)`,
+      );
   }
 }
 

@@ -147,6 +147,6 @@ export interface Explanation {
   /** Rules that matched, in the order in which the packet met them, up to IPVS or to its end. */
   readonly steps: readonly RuleStep[];
   readonly outcome: Outcome;
-  /** What was taken for granted. */
+  /** What was taken for granted, and what to know about the answers. */
   readonly notes: readonly string[];
 }

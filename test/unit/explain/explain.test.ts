@@ -27,17 +27,22 @@ function view(
   config: Partial<ProxyConfig> = {},
   family: 'inet' | 'inet6' = 'inet',
   given = services,
+  name = node.name,
 ): NodeView {
   const clusterCIDR = ['10.244.0.0/16', 'fd00:10:244::/48'];
-  const state = desired(given, slices, node, proxyConfig({ profile, clusterCIDR, ...config }));
+  const state = desired(given, slices, { ...node, name }, proxyConfig({ profile, clusterCIDR, ...config }));
   const of = state.families.find((f) => f.family === family);
   if (of === undefined) throw new Error(family);
   const primaryIP = node.primaryIPs[family === 'inet' ? 0 : 1];
-  return desiredView(of, {
-    interface: 'kube-ipvs0',
-    interfaces: node.interfaces,
-    ...(primaryIP === undefined ? {} : { primaryIP }),
-  });
+  return desiredView(
+    of,
+    {
+      interface: 'kube-ipvs0',
+      interfaces: node.interfaces,
+      ...(primaryIP === undefined ? {} : { primaryIP }),
+    },
+    state.rules,
+  );
 }
 
 /** `tcp 10.96.0.10 80` from somewhere. */
@@ -183,6 +188,32 @@ describe('ports of virtual addresses that no Service has', () => {
   it('of the node’s own addresses stay open', () => {
     expect(end(explain(view('current'), packet('tcp 192.0.2.11 22', CAFE)))).toBe('delivered');
   });
+});
+
+describe.each(['iptables', 'nft'] as const)('policy Local, with %s', (rules) => {
+  const notes = (profile: Profile, name: string, to: string, from: string) =>
+    explain(view(profile, { rules }, 'inet', services, name), packet(to, from)).notes;
+
+  it.each(['classic', 'current'] as const)(
+    'falls back to endpoints of others, whose answers are lost: %s profile',
+    (profile) => {
+      expect(notes(profile, 'node-x', 'tcp 192.0.2.11 30081', CAFE)).toEqual(
+        EVERYBODY.split(', ').map(
+          (pod) =>
+            `${pod}:8080 is on another node and sees ${CAFE}: its answer goes past this node and is lost, unless ${CAFE} is a pod of this node (policy Local without endpoints here)`,
+        ),
+      );
+    },
+  );
+
+  it.each(['classic', 'current'] as const)(
+    'is nothing to note where endpoints are here, packets are masqueraded, or the node itself asks: %s profile',
+    (profile) => {
+      expect(notes(profile, 'node-a', 'tcp 192.0.2.11 30081', CAFE)).toEqual([]);
+      expect(notes(profile, 'node-x', 'tcp 192.0.2.11 30080', CAFE)).toEqual([]);
+      expect(notes(profile, 'node-x', 'tcp 192.0.2.11 30081', 'node')).toEqual([]);
+    },
+  );
 });
 
 describe('loopback', () => {
