@@ -1,9 +1,10 @@
 import type { RealServerSpec, VirtualServerAttributes, VirtualServerSpec } from '../ipvs/types.js';
 import { addressId } from '../ipvs/identity.js';
-import { type Family, parseAddress, tryParseAddress } from '../net/address.js';
-import { cidrContains, parseCidr } from '../net/cidr.js';
+import { type Family, parseAddress } from '../net/address.js';
+import { cidrContains, parseCidr, tryParseCidr } from '../net/cidr.js';
 import { parseUrl, sortKey } from '../plan/canonical.js';
 import type { LoadBalancerPort } from '../rules/kube/input.js';
+import { NODE_PORT_SETS } from '../rules/kube/names.js';
 import { ANNOTATIONS, fits } from './annotations.js';
 import type { ProxyConfig } from './config.js';
 import type { KubeFamilyState } from './desired.js';
@@ -15,9 +16,6 @@ import { familyRules } from './profile-rules.js';
 import { PROFILE_SETS, SetCollector, storableNetworks } from './sets.js';
 import { noClusterIP, reasonToSkip, type Skipped } from './skip.js';
 import { addressKey, sortedBy } from './sorted.js';
-
-const familyOf = (address: string): Family | undefined =>
-  tryParseAddress(address.split('/')[0] ?? '')?.family;
 
 /** Whether pods of this node only are to answer what comes from outside. The policy means nothing to a Service without an outside. */
 function isExternallyLocal(service: Service): boolean {
@@ -163,8 +161,9 @@ export class FamilyBuilder {
     };
   }
 
+  /** Those addresses or networks that are of this family. */
   #ours(texts: readonly string[]): string[] {
-    return texts.filter((text) => familyOf(text) === this.#family);
+    return texts.filter((text) => tryParseCidr(text)?.family === this.#family);
   }
 
   #skip(service: Service, path: string, reason: string, intended = false): void {
@@ -282,21 +281,12 @@ export class FamilyBuilder {
     }
     for (const address of this.#setting.nodePortAddresses) {
       if (!this.#server(service, `${path}.nodePort`, port, address, nodePort, outside)) continue;
-      switch (protocol) {
-        case 'tcp':
-          this.#sets.add('KUBE-NODE-PORT-TCP', { port: nodePort });
-          if (externallyLocal) this.#sets.add('KUBE-NODE-PORT-LOCAL-TCP', { port: nodePort });
-          break;
-        case 'udp':
-          this.#sets.add('KUBE-NODE-PORT-UDP', { port: nodePort });
-          if (externallyLocal) this.#sets.add('KUBE-NODE-PORT-LOCAL-UDP', { port: nodePort });
-          break;
-        case 'sctp': {
-          const entry = { ip: address, protocol, port: nodePort } as const;
-          this.#sets.add('KUBE-NODE-PORT-SCTP-HASH', entry);
-          if (externallyLocal) this.#sets.add('KUBE-NODE-PORT-LOCAL-SCTP-HASH', entry);
-          break;
-        }
+      // Bitmaps of ports hold no addresses, and no SCTP.
+      const entry = protocol === 'sctp' ? { ip: address, protocol, port: nodePort } : { port: nodePort };
+      for (const sets of NODE_PORT_SETS) {
+        if (sets.protocol !== protocol) continue;
+        this.#sets.add(sets.all, entry);
+        if (externallyLocal) this.#sets.add(sets.local, entry);
       }
     }
   }

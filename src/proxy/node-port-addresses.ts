@@ -22,8 +22,11 @@ export function nodePortAddresses(
     .filter((cidr) => cidr.family === family);
   const everywhere = cidrs.length === 0 || cidrs.some(({ prefix }) => prefix === 0);
 
+  // Facts without interfaces say nothing about where node ports could be; the node's own address is surely one place.
+  const interfaces =
+    node.interfaces.length > 0 ? node.interfaces : [{ name: '', addresses: node.primaryIPs }];
   const addresses = new Set<string>();
-  for (const { name, addresses: own } of node.interfaces) {
+  for (const { name, addresses: own } of interfaces) {
     if (name === KUBE_INTERFACE) continue;
     for (const address of own) {
       const parsed = parseAddress(address, 'address');
@@ -32,15 +35,6 @@ export function nodePortAddresses(
         continue;
       addresses.add(address);
     }
-  }
-  // Facts without interfaces say nothing about where node ports could be; the node's own address is surely one place.
-  if (node.interfaces.length === 0) {
-    const own = primaryIP(node, family);
-    if (
-      own !== undefined &&
-      (everywhere || cidrs.some((c) => cidrContains(c, parseAddress(own, 'address').bytes)))
-    )
-      addresses.add(own);
   }
   return [...addresses];
 }

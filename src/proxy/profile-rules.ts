@@ -1,4 +1,5 @@
-import { type Family, tryParseAddress } from '../net/address.js';
+import type { Family } from '../net/address.js';
+import { tryParseCidr } from '../net/cidr.js';
 import { classicRules } from '../rules/kube/classic.js';
 import { currentRules } from '../rules/kube/current.js';
 import type { KubeRulesInput, LoadBalancerPort, LocalDetector } from '../rules/kube/input.js';
@@ -28,7 +29,7 @@ function localDetector(
     case 'ClusterCIDR':
     case 'NodeCIDR': {
       const cidr = (mode === 'NodeCIDR' ? node.podCIDRs : clusterCIDR).find(
-        (text) => tryParseAddress(text.split('/')[0] ?? '')?.family === family,
+        (text) => tryParseCidr(text)?.family === family,
       );
       return cidr === undefined ? undefined : { mode, cidr };
     }

@@ -18,47 +18,43 @@ export interface ProfileSets {
   readonly onDemand: readonly KubeSetName[];
 }
 
-const CLASSIC: ProfileSets = {
-  always: [
-    'KUBE-LOOP-BACK',
-    'KUBE-CLUSTER-IP',
-    'KUBE-EXTERNAL-IP',
-    'KUBE-LOAD-BALANCER-LOCAL',
-    'KUBE-LOAD-BALANCER-SOURCE-CIDR',
-    'KUBE-LOAD-BALANCER-SOURCE-IP',
-    'KUBE-LOAD-BALANCER-FW',
-    'KUBE-LOAD-BALANCER',
-    'KUBE-NODE-PORT-LOCAL-TCP',
-    'KUBE-NODE-PORT-TCP',
-    'KUBE-NODE-PORT-LOCAL-UDP',
-    'KUBE-NODE-PORT-UDP',
-  ],
-  // The kernel's port bitmaps know no SCTP, and the documentation shows no sets for it.
-  onDemand: ['KUBE-NODE-PORT-LOCAL-SCTP-HASH', 'KUBE-NODE-PORT-SCTP-HASH'],
-};
+const ALL = [
+  'KUBE-LOOP-BACK',
+  'KUBE-CLUSTER-IP',
+  'KUBE-EXTERNAL-IP-LOCAL',
+  'KUBE-EXTERNAL-IP',
+  'KUBE-LOAD-BALANCER-LOCAL',
+  'KUBE-LOAD-BALANCER-SOURCE-CIDR',
+  'KUBE-LOAD-BALANCER-SOURCE-IP',
+  'KUBE-LOAD-BALANCER-FW',
+  'KUBE-LOAD-BALANCER',
+  'KUBE-NODE-PORT-LOCAL-TCP',
+  'KUBE-NODE-PORT-TCP',
+  'KUBE-NODE-PORT-LOCAL-UDP',
+  'KUBE-NODE-PORT-UDP',
+  'KUBE-NODE-PORT-LOCAL-SCTP-HASH',
+  'KUBE-NODE-PORT-SCTP-HASH',
+  'KUBE-HEALTH-CHECK-NODE-PORT',
+  'KUBE-IPVS-IPS',
+] as const satisfies readonly KubeSetName[];
 
-const CURRENT: ProfileSets = {
-  always: [
-    'KUBE-LOOP-BACK',
-    'KUBE-CLUSTER-IP',
-    'KUBE-EXTERNAL-IP-LOCAL',
-    'KUBE-EXTERNAL-IP',
-    'KUBE-LOAD-BALANCER-LOCAL',
-    'KUBE-LOAD-BALANCER-SOURCE-CIDR',
-    'KUBE-LOAD-BALANCER-SOURCE-IP',
-    'KUBE-LOAD-BALANCER-FW',
-    'KUBE-LOAD-BALANCER',
-    'KUBE-NODE-PORT-LOCAL-TCP',
-    'KUBE-NODE-PORT-TCP',
-    'KUBE-NODE-PORT-LOCAL-UDP',
-    'KUBE-NODE-PORT-UDP',
-    'KUBE-NODE-PORT-LOCAL-SCTP-HASH',
-    'KUBE-NODE-PORT-SCTP-HASH',
-    'KUBE-HEALTH-CHECK-NODE-PORT',
-    'KUBE-IPVS-IPS',
-  ],
-  onDemand: [],
+/** The documentation of the classic profile shows no sets for SCTP, which the kernel's port bitmaps do not know. */
+const CLASSIC_ON_DEMAND: readonly KubeSetName[] = [
+  'KUBE-NODE-PORT-LOCAL-SCTP-HASH',
+  'KUBE-NODE-PORT-SCTP-HASH',
+];
+/** What the classic profile does not have at all. */
+const CURRENT_ONLY: readonly KubeSetName[] = [
+  'KUBE-EXTERNAL-IP-LOCAL',
+  'KUBE-HEALTH-CHECK-NODE-PORT',
+  'KUBE-IPVS-IPS',
+];
+
+const CLASSIC: ProfileSets = {
+  always: ALL.filter((name) => !CURRENT_ONLY.includes(name) && !CLASSIC_ON_DEMAND.includes(name)),
+  onDemand: CLASSIC_ON_DEMAND,
 };
+const CURRENT: ProfileSets = { always: ALL, onDemand: [] };
 
 /** The sets of each profile. */
 export const PROFILE_SETS: Readonly<Record<Profile, ProfileSets>> = { classic: CLASSIC, current: CURRENT };

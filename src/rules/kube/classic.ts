@@ -1,4 +1,5 @@
 import { ValidationError } from '../../errors.js';
+import type { Protocol } from '../../net/protocol.js';
 import type { Chain, Match, Rule, RuleSet } from '../types.js';
 import {
   ACCEPT,
@@ -17,7 +18,7 @@ import {
   setMark,
 } from './build.js';
 import type { ClassicRulesInput } from './input.js';
-import { KUBE_SETS, type KubeSetName, kubeSetName } from './names.js';
+import { KUBE_SETS, type KubeSetName, kubeSetName, NODE_PORT_SETS } from './names.js';
 
 /** The mark that the kubelet dropped (its iptablesDropBit, 15 by default). */
 export const DROP_BIT = 15;
@@ -30,19 +31,14 @@ function nodePortRules(input: ClassicRulesInput, set: SetMatch): { jumps: Rule[]
   // The bitmaps hold bare port numbers, and the kernel compares them with ports of TCP and UDP alike. The documented rule has no
   // protocol, which does no harm while only one of the two is in use; with both, each rule must say which one it means.
   const both = has('KUBE-NODE-PORT-TCP') && has('KUBE-NODE-PORT-UDP');
-  const tcp: Match[] = both ? [{ match: 'protocol', protocol: 'tcp' }] : [];
-  const udp: Match[] = both ? [{ match: 'protocol', protocol: 'udp' }] : [];
-  const kinds = [
-    { all: 'KUBE-NODE-PORT-TCP', local: 'KUBE-NODE-PORT-LOCAL-TCP', protocol: tcp },
-    { all: 'KUBE-NODE-PORT-UDP', local: 'KUBE-NODE-PORT-LOCAL-UDP', protocol: udp },
-    { all: 'KUBE-NODE-PORT-SCTP-HASH', local: 'KUBE-NODE-PORT-LOCAL-SCTP-HASH', protocol: [] },
-  ] as const;
-  const used = kinds.filter(({ all }) => has(all));
+  const which = (protocol: Protocol): Match[] =>
+    both && protocol !== 'sctp' ? [{ match: 'protocol', protocol }] : [];
+  const used = NODE_PORT_SETS.filter(({ all }) => has(all));
   return {
-    jumps: used.map(({ all, protocol }) => rule(jumpTo('KUBE-NODE-PORT'), ...protocol, set(all))),
+    jumps: used.map(({ all, protocol }) => rule(jumpTo('KUBE-NODE-PORT'), ...which(protocol), set(all))),
     returns: used
       .filter(({ local }) => has(local))
-      .map(({ local, protocol }) => rule(RETURN, ...protocol, set(local))),
+      .map(({ local, protocol }) => rule(RETURN, ...which(protocol), set(local))),
   };
 }
 

@@ -18,14 +18,7 @@ import {
   setMark,
 } from './build.js';
 import type { CurrentRulesInput } from './input.js';
-import { KUBE_SETS, type KubeSetName, kubeSetName } from './names.js';
-
-/** Protocols of node ports, by the names that their sets have. */
-const NODE_PORTS = [
-  { protocol: 'tcp', local: 'KUBE-NODE-PORT-LOCAL-TCP', all: 'KUBE-NODE-PORT-TCP' },
-  { protocol: 'udp', local: 'KUBE-NODE-PORT-LOCAL-UDP', all: 'KUBE-NODE-PORT-UDP' },
-  { protocol: 'sctp', local: 'KUBE-NODE-PORT-LOCAL-SCTP-HASH', all: 'KUBE-NODE-PORT-SCTP-HASH' },
-] as const;
+import { KUBE_SETS, type KubeSetName, kubeSetName, NODE_PORT_SETS } from './names.js';
 
 /** Virtual addresses whose ports the filter lets through; everything else at a virtual address is refused. */
 const OPEN = [
@@ -110,7 +103,7 @@ class CurrentProfile {
   }
 
   natNodePorts(): readonly Rule[] {
-    return NODE_PORTS.flatMap(({ protocol, local, all }) => {
+    return NODE_PORT_SETS.flatMap(({ protocol, local, all }) => {
       const match: Match = { match: 'protocol', protocol };
       return [
         ...this.#ifSet(local, rule(RETURN, match, ...this.#about(local))),

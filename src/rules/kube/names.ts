@@ -1,4 +1,5 @@
 import type { Family } from '../../net/address.js';
+import type { Protocol } from '../../net/protocol.js';
 import type { SetDirection, TableName } from '../types.js';
 
 /** IPSET_MAXNAMELEN - 1 of linux/netfilter/ipset/ip_set.h. */
@@ -90,6 +91,20 @@ export const KUBE_SETS: Readonly<Record<KubeSetName, KubeSet>> = {
     comment: 'Addresses on the ipvs interface',
   },
 };
+
+/** Name of a set of node ports. */
+export type NodePortSetName = Extract<KubeSetName, `KUBE-NODE-PORT-${string}`>;
+
+/** The sets of node ports by protocol: all of them, and those with policy Local. In the order in which rules about them stand. */
+export const NODE_PORT_SETS: readonly {
+  readonly protocol: Protocol;
+  readonly all: NodePortSetName;
+  readonly local: NodePortSetName;
+}[] = [
+  { protocol: 'tcp', all: 'KUBE-NODE-PORT-TCP', local: 'KUBE-NODE-PORT-LOCAL-TCP' },
+  { protocol: 'udp', all: 'KUBE-NODE-PORT-UDP', local: 'KUBE-NODE-PORT-LOCAL-UDP' },
+  { protocol: 'sctp', all: 'KUBE-NODE-PORT-SCTP-HASH', local: 'KUBE-NODE-PORT-LOCAL-SCTP-HASH' },
+];
 
 /**
  * Name of a set in the kernel. IPv6 sets have `KUBE-6-` for `KUBE-`, cut to the 31 characters that the kernel takes:
