@@ -115,6 +115,14 @@ describeKernel(['rules', 'ipset'], 'traffic to an address with source ranges', (
     expect(await connect(node, '192.0.2.1:80', `${VIP}:80`)).toEqual(['open', 'dropped']);
   });
 
+  it('passes from the node itself where a range holds it', async () => {
+    const sets = new Set([...INPUT.nonEmptySets, 'KUBE-LOAD-BALANCER-SOURCE-IP' as const]);
+    await node.run(['ipset', 'add', 'KUBE-LOAD-BALANCER-SOURCE-IP', `${VIP},tcp:80,${VIP}`]);
+    await install({ ...INPUT, nonEmptySets: sets, dropMarked: true });
+    expect(await connect(node, `${VIP}:80`)).toEqual(['open']);
+    expect(await connect(client, '192.0.2.200:80')).toEqual(['dropped']);
+  });
+
   it('is only marked by the documented rules, which nobody drops without a kubelet', async () => {
     await install(INPUT);
     expect(await connect(client, '192.0.2.200:80')).toEqual(['open']);
