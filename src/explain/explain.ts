@@ -234,23 +234,35 @@ class Way {
     return new Set(entries?.map((entry) => parts.exec(entry)?.slice(1).join(' ') ?? ''));
   }
 
-  /**
-   * Policy Local keeps the client's address also where it falls back to endpoints of other nodes. Their answers do not come through here, where
-   * they would be translated back.
-   */
-  #lostAnswers(outcome: Outcome): string[] {
+  /** Why the answers of a real server on another node that sees the client as it is are lost; undefined when they are not. */
+  #lostBecause(): string | undefined {
+    const { source, origin } = this.#packet;
+    const { interfaces, virtualInterface } = this.#view;
+    if (origin === 'node') {
+      const isVirtual = interfaces.some(
+        ({ name, addresses }) => name === virtualInterface && addresses.includes(source),
+      );
+      return isVirtual ? 'which is an address of that node too: its answer goes nowhere' : undefined;
+    }
+    // Policy Local keeps the client's address also where it falls back to endpoints of other nodes. Only here answers are translated back.
     const isLocalPolicy = this.#traversal.steps.some(({ sets }) =>
       sets.some(({ set }) => LOCAL_POLICY.test(set)),
     );
-    if (outcome.verdict !== 'balanced' || this.#packet.origin === 'node' || !isLocalPolicy) return [];
+    return isLocalPolicy
+      ? `and its answer goes past this node and is lost, unless ${source} is a pod of this node (policy Local without endpoints here)`
+      : undefined;
+  }
+
+  #lostAnswers(outcome: Outcome): string[] {
+    const why = this.#lostBecause();
+    if (outcome.verdict !== 'balanced' || why === undefined) return [];
     const { protocol, source } = this.#packet;
     const here = this.#endpointsHere();
     return outcome.realServers
       .filter(({ eligible, forwarding, seenAs }) => eligible && forwarding === 'masq' && seenAs === source)
       .filter(({ address, port }) => !here.has(`${address} ${protocol} ${port}`))
       .map(
-        ({ address, port }) =>
-          `${joinHostPort(address, port)} is on another node and sees ${source}: its answer goes past this node and is lost, unless ${source} is a pod of this node (policy Local without endpoints here)`,
+        ({ address, port }) => `${joinHostPort(address, port)} is on another node and sees ${source}, ${why}`,
       );
   }
 }

@@ -54,6 +54,8 @@ export interface NodeView {
   readonly virtualServers: readonly ViewVirtualServer[];
   /** Every interface that has addresses, kube-ipvs0 with the bound ones included. */
   readonly interfaces: readonly ViewInterface[];
+  /** The one among them that virtual addresses are bound to, where it is known. */
+  readonly virtualInterface?: string;
   /** The node's own address, where it is known. */
   readonly primaryIP?: string;
 }

@@ -52,6 +52,7 @@ export function desiredView(
       ...node.interfaces.filter(({ name }) => name !== node.interface),
       { name: node.interface, addresses: state.boundAddresses },
     ],
+    virtualInterface: node.interface,
     ...primary(node),
   };
 }
@@ -94,6 +95,7 @@ export function observedView(observed: Observed, family: Family, node: ViewNode)
     ),
     virtualServers: observed.virtualServers.filter((server) => server.family === family).map(observedServer),
     interfaces: node.interfaces,
+    virtualInterface: node.interface,
     ...(nft === undefined ? {} : { nft }),
     ...(both ? { notes: ['our chains are in iptables as well, and were not looked at'] } : {}),
     ...primary(node),

@@ -200,7 +200,7 @@ describe.each(['iptables', 'nft'] as const)('policy Local, with %s', (rules) => 
       expect(notes(profile, 'node-x', 'tcp 192.0.2.11 30081', CAFE)).toEqual(
         EVERYBODY.split(', ').map(
           (pod) =>
-            `${pod}:8080 is on another node and sees ${CAFE}: its answer goes past this node and is lost, unless ${CAFE} is a pod of this node (policy Local without endpoints here)`,
+            `${pod}:8080 is on another node and sees ${CAFE}, and its answer goes past this node and is lost, unless ${CAFE} is a pod of this node (policy Local without endpoints here)`,
         ),
       );
     },
@@ -214,6 +214,23 @@ describe.each(['iptables', 'nft'] as const)('policy Local, with %s', (rules) => 
       expect(notes(profile, 'node-x', 'tcp 192.0.2.11 30081', 'node')).toEqual([]);
     },
   );
+});
+
+describe('the node itself at a virtual address', () => {
+  const asks = (profile: Profile, config: Partial<ProxyConfig>) =>
+    explain(view(profile, config), packet('tcp 10.96.0.10 80', 'node')).notes;
+
+  it('gets no answer from other nodes where nobody masquerades it: they have the address, too', () => {
+    expect(asks('classic', { clusterCIDR: [] })).toEqual([
+      '10.244.2.13:8080 is on another node and sees 10.96.0.10, which is an address of that node too: its answer goes nowhere',
+    ]);
+  });
+
+  it('gets answers where a cluster CIDR, masqueradeAll or the current profile masquerade it', () => {
+    expect(asks('classic', {})).toEqual([]);
+    expect(asks('classic', { clusterCIDR: [], masqueradeAll: true })).toEqual([]);
+    expect(asks('current', { clusterCIDR: [] })).toEqual([]);
+  });
 });
 
 describe('loopback', () => {
