@@ -24,6 +24,9 @@ import { Wakeup } from './wakeup.js';
 /** With more Services than this share changed, comparing everything is cheaper than asking for them one by one. */
 const FULL_ABOVE = { share: 0.25, services: 64 };
 
+/** So many virtual servers are read at a time. */
+const READ_TOGETHER = 64;
+
 interface Settings {
   readonly syncPeriod: number;
   readonly minSyncPeriod: number;
@@ -395,11 +398,7 @@ export class Proxier {
   ): Promise<Work> {
     const examined = changes.map((change) => this.#withDraining(change, merged));
     const urls = new Set(examined.flatMap((change) => [...change.urls]));
-    const servers: VirtualServer[] = [];
-    for (const url of urls) {
-      const server = await this.#kernel.ipvs.get(url, { ...call, realServers: true });
-      if (server !== undefined) servers.push(server);
-    }
+    const servers = await this.#read([...urls], call);
     const { desired, observed } = ledger.inputFor(examined, merged, servers);
     const { steps, work } = await this.#carryOut(desired, observed, call);
     ledger.note(work.apply, desired);
@@ -414,6 +413,19 @@ export class Proxier {
     if (idle.size === 0 || this.#ledger === undefined) return work;
     const changes = merged.changesAt(idle);
     return together(work, await this.#compareSome(merged, this.#ledger, changes, call));
+  }
+
+  /** Those of the virtual servers that exist. Readings overlap, but not without bound: each has an answer to keep. */
+  async #read(urls: readonly VirtualServerUrl[], call: CallOptions): Promise<readonly VirtualServer[]> {
+    const found: VirtualServer[] = [];
+    for (let i = 0; i < urls.length; i += READ_TOGETHER) {
+      const some = urls.slice(i, i + READ_TOGETHER);
+      const servers = await Promise.all(
+        some.map((url) => this.#kernel.ipvs.get(url, { ...call, realServers: true })),
+      );
+      found.push(...servers.filter((server) => server !== undefined));
+    }
+    return found;
   }
 
   /** A change, and the virtual servers whose real servers drain. */

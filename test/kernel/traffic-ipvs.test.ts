@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openKernel } from '../../src/kernel/open.js';
 import type {
@@ -22,6 +20,7 @@ import {
   VIP6,
 } from '../support/director.js';
 import { run } from '../support/netns.js';
+import { askSctp, type SctpServer, serveSctp } from '../support/sctp.js';
 
 type Name = (typeof REAL_SERVERS)[number];
 
@@ -385,42 +384,20 @@ describeKernel(['ipvs', 'rules'], 'real packets through a director', () => {
   });
 
   it('SCTP is balanced too', async () => {
-    // Node has no SCTP sockets. Perl is part of every Debian system.
-    const perl = (name: Name, program: string) =>
-      spawn('nsenter', [`--net=${lab.netns(name).path}`, '--', 'perl', '-MSocket', '-e', program], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-    const listening = (name: Name): string => `$| = 1;
-      socket(my $s, PF_INET, SOCK_STREAM, 132) or die "socket: $!";
-      bind($s, pack_sockaddr_in(7, INADDR_ANY)) or die "bind: $!";
-      listen($s, 5) or die "listen: $!";
-      print "ready\n";
-      while (accept(my $c, $s)) { syswrite($c, "${name}"); close($c); }`;
-    const asking = `for (1..4) {
-      socket(my $s, PF_INET, SOCK_STREAM, 132) or die "socket: $!";
-      connect($s, pack_sockaddr_in(9, inet_aton("${VIP}"))) or die "connect: $!";
-      sysread($s, my $b, 100); print "$b\n"; close($s); }`;
-    const servers = (['rs-1', 'rs-2'] as const).map((name) => perl(name, listening(name)));
+    const servers: SctpServer[] = [];
     try {
-      await Promise.all(servers.map(({ stdout }) => once(stdout, 'data')));
+      for (const name of ['rs-1', 'rs-2'] as const)
+        servers.push(await serveSctp(lab.netns(name).path, name, 7, [addressOf(name).v4]));
       await serve(`sctp://${VIP}:9`, { scheduler: 'rr' }, { 'rs-1': {}, 'rs-2': {} }, { port: 7 });
       const client = lab.netns('client').path;
-      const { stdout } = await run(client, ['perl', '-MSocket', '-e', asking]);
-      expect(countOf(stdout.trim().split('\n'))).toEqual({ 'rs-1': 2, 'rs-2': 2 });
+      const target = { from: CLIENT, address: VIP, port: 9, seconds: 60 };
+      const answers = await askSctp(client, [target, target, target, target]);
+      expect(countOf(answers)).toEqual({ [`rs-1 ${CLIENT}`]: 2, [`rs-2 ${CLIENT}`]: 2 });
       expect(await connections(({ protocol }) => protocol === 'sctp')).toHaveLength(4);
       await lab.kernel.ipvs.flush();
-      const { code, stderr } = await run(client, ['perl', '-MSocket', '-e', asking], { check: false });
-      expect({ code, stderr }).toMatchObject({
-        code: 111,
-        stderr: expect.stringContaining('connect: ') as string,
-      });
+      expect(await askSctp(client, [target])).toEqual(['ECONNREFUSED']);
     } finally {
-      await Promise.all(
-        servers.map(async (child) => {
-          child.kill('SIGKILL');
-          await once(child, 'close');
-        }),
-      );
+      await Promise.all(servers.map((server) => server.stop()));
     }
   });
 

@@ -228,27 +228,4 @@ describeKernel(['ipvs', 'ipset', 'rules', 'dummy'], 'real packets through a prog
       expect(Number(/^\s*(\d+)\s+\d+\s+REJECT/m.exec(stdout)?.[1])).toBeGreaterThan(0);
     });
   });
-
-  describe('masqueradeAll', () => {
-    it('masquerades pods as well, and only as long as it is on', async () => {
-      await program({ masqueradeAll: true });
-      const on = await ask('toolbox', 'http://10.96.0.10:80/');
-      expect(on.by).toEqual(EVERYBODY);
-      expectSeen(on.seen, NODE_ADDRESSES);
-
-      await program();
-      const off = await ask('toolbox', 'http://10.96.0.10:80/');
-      expect(off).toMatchObject({ by: EVERYBODY, seen: ['10.244.1.100'] });
-    });
-  });
-
-  describe('after a change', () => {
-    it('a pod that is no longer ready gets no new connections', async () => {
-      await program({ notReady: ['web-3'] });
-      const { by } = await ask('toolbox', 'http://10.96.0.10:80/');
-      expect(by).toEqual({ 'web-1': 3, 'web-2': 3 });
-      await program();
-      expect((await ask('toolbox', 'http://10.96.0.10:80/')).by).toEqual(EVERYBODY);
-    });
-  });
 });

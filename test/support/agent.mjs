@@ -8,6 +8,7 @@
 import dgram from 'node:dgram';
 import http from 'node:http';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const name = process.argv[2] ?? 'unnamed';
 
@@ -24,9 +25,12 @@ function serveHttp({ port }) {
       method: request.method,
       path: request.url,
     });
-    // The client says whether the connection is to be kept.
-    response.writeHead(200, { 'content-type': 'application/json', connection: request.headers.connection });
-    response.end(body);
+    // `/after/MS` takes its time. The client says whether the connection is to be kept.
+    const wait = Number(/^\/after\/(\d+)$/.exec(request.url)?.[1] ?? 0);
+    setTimeout(() => {
+      response.writeHead(200, { 'content-type': 'application/json', connection: request.headers.connection });
+      response.end(body);
+    }, wait);
   });
   server.keepAliveTimeout = 0;
   return new Promise((resolve, reject) => {
@@ -58,15 +62,20 @@ async function serveUdp({ port, address }) {
   return null;
 }
 
-function httpOnce({ address, port, path, localAddress, timeout }) {
+/** `reset`: the client breaks the connection off when it has its answer, so that nobody has to remember it for long. */
+function httpOnce({ address, port, path, localAddress, timeout, reset = false }) {
   return new Promise((resolve) => {
+    const headers = { connection: reset ? 'keep-alive' : 'close' };
     const request = http.get(
-      { host: address, port, path, localAddress, agent: false, timeout, headers: { connection: 'close' } },
+      { host: address, port, path, localAddress, agent: false, timeout, headers },
       (response) => {
         let body = '';
         response.setEncoding('utf8');
         response.on('data', (part) => (body += part));
-        response.on('end', () => resolve(JSON.parse(body)));
+        response.on('end', () => {
+          if (reset) request.socket.resetAndDestroy();
+          resolve(JSON.parse(body));
+        });
         response.on('error', (error) => resolve({ error: error.code ?? error.message }));
       },
     );
@@ -111,9 +120,11 @@ function askHeld({ held: number }) {
   return holdOnce(target, agent);
 }
 
-/** Closes a connection that is held. */
-function release({ held: number }) {
-  held.get(number)?.agent.destroy();
+/** Closes a connection that is held, or breaks it off. */
+function release({ held: number, reset }) {
+  const { agent } = held.get(number) ?? {};
+  if (reset) for (const socket of Object.values(agent?.freeSockets ?? {}).flat()) socket.resetAndDestroy();
+  agent?.destroy();
   held.delete(number);
   return null;
 }
@@ -148,7 +159,42 @@ async function request({ protocol, count, ...rest }) {
   return answers;
 }
 
-const commands = { serveHttp, serveUdp, request, hold, askHeld, release };
+/** Loads that are under way, by number. */
+const loads = new Map();
+let lastLoad = 0;
+
+/** Asks each target again and again, one request after the other, until it is told to stop. */
+function load({ targets, pause }) {
+  const tallies = targets.map(() => ({ by: {}, errors: [] }));
+  const state = { over: false, tallies, loops: [] };
+  state.loops = targets.map(async ({ protocol, ...rest }, i) => {
+    const once = protocol === 'udp' ? udpOnce : httpOnce;
+    while (!state.over) {
+      const { pod, error } = await once(rest);
+      if (error === undefined) tallies[i].by[pod] = (tallies[i].by[pod] ?? 0) + 1;
+      else tallies[i].errors.push(error);
+      await delay(pause);
+    }
+  });
+  loads.set(++lastLoad, state);
+  return lastLoad;
+}
+
+/** What has come of a load so far. */
+function loadSoFar({ load: number }) {
+  return loads.get(number).tallies;
+}
+
+/** Ends a load when its last requests are answered. */
+async function stopLoad({ load: number }) {
+  const state = loads.get(number);
+  loads.delete(number);
+  state.over = true;
+  await Promise.all(state.loops);
+  return state.tallies;
+}
+
+const commands = { serveHttp, serveUdp, request, hold, askHeld, release, load, loadSoFar, stopLoad };
 
 process.on('message', async ({ id, command, ...rest }) => {
   try {

@@ -43,7 +43,33 @@ export interface HeldConnection {
   readonly answer: Answer;
   /** Ask again over the same connection. An answer over another one is reported as the error `NEW_CONNECTION`. */
   ask(): Promise<Answer>;
-  close(): Promise<void>;
+  /** `reset`: break it off (RST), as in {@link LoadOptions}. */
+  close(options?: { readonly reset?: boolean }): Promise<void>;
+}
+
+/** What came of the requests of a load to one target: how many each backend answered, and the error codes of the others. */
+export interface LoadTally {
+  readonly by: Readonly<Record<string, number>>;
+  readonly errors: readonly string[];
+}
+
+/** Options of a load. */
+export interface LoadOptions {
+  /** Milliseconds between an answer and the next request. Default 50: the machine may be an emulated one, and has other things to do. */
+  readonly pause?: number;
+  /** Break HTTP connections off (RST) when they have their answer: IPVS forgets those after ten seconds, not after two minutes. Default false. */
+  readonly reset?: boolean;
+  /** As in {@link RequestOptions}. */
+  readonly localAddress?: string;
+  /** As in {@link RequestOptions}; default 30 000, since the machine is busy with other things. */
+  readonly timeoutMs?: number;
+}
+
+/** Requests that go on until they are stopped, to each target one after the other. Tallies are in the order of the targets. */
+export interface Load {
+  soFar(): Promise<readonly LoadTally[]>;
+  /** Resolves when the last requests are answered. */
+  stop(): Promise<readonly LoadTally[]>;
 }
 
 /** A process inside a network namespace that serves and asks on demand. */
@@ -60,6 +86,8 @@ export interface Agent {
   request(url: string, options?: RequestOptions): Promise<Answer[]>;
   /** Open an HTTP connection and keep it. It ends with the agent at the latest. */
   hold(url: string, options?: Omit<RequestOptions, 'count' | 'localPort'>): Promise<HeldConnection>;
+  /** Begin to send requests to all these targets, until the load is stopped. */
+  load(urls: readonly string[], options?: LoadOptions): Promise<Load>;
   /** End the process. Stopping twice is fine. */
   stop(): Promise<void>;
 }
@@ -134,9 +162,17 @@ export async function startAgent(netnsPath: string, name: string): Promise<Agent
           if (again.error !== undefined) return again;
           return again.reused === true ? again : { error: 'NEW_CONNECTION' };
         },
-        close: async () => {
-          await call('release', { held });
+        close: async ({ reset = false } = {}) => {
+          await call('release', { held, reset });
         },
+      };
+    },
+    load: async (urls, { pause = 50, reset = false, localAddress, timeoutMs = 30_000 } = {}) => {
+      const targets = urls.map((url) => ({ ...parseTarget(url), reset, localAddress, timeout: timeoutMs }));
+      const load = await call('load', { targets, pause });
+      return {
+        soFar: async () => (await call('loadSoFar', { load })) as LoadTally[],
+        stop: async () => (await call('stopLoad', { load })) as LoadTally[],
       };
     },
     stop: async () => {
