@@ -40,16 +40,16 @@ class EntryRun::Sink final : public nl::ReplySink {
     const uint32_t line = lineOf(error.request);
     if (line > slot.record && line <= slotEnd) {
       refuseElement(line - 1, slotEnd, error);
-    } else if (!aboutElement(error.code)) {
+    } else if (!run_.numbered_ || (aboutElement(error.code) && slot.count > 1)) {
+      run_.suspects_.push_back({.from = slot.record, .to = slotEnd});
+    } else if (aboutElement(error.code)) {
+      refuseElement(slot.record, slotEnd, error);
+    } else {
       // The set is missing, the capability is missing …: true for all that is left.
       run_.reply_.fail(slot.record, error, seam::kFailureWholeMessage);
       if (error.code == -EPERM) run_.reply_.error = -EPERM;
       run_.unsettle(slot.record + 1);
       run_.ended_ = true;
-    } else if (slot.count == 1) {
-      refuseElement(slot.record, slotEnd, error);
-    } else {
-      run_.suspects_.push_back({.from = slot.record, .to = slotEnd});
     }
   }
 
@@ -81,13 +81,20 @@ EntryRun::EntryRun(nl::Endpoint& endpoint, const EntryJob& job, bool stopOnError
       perMessage_(writer_.tests() ? 1 : kUnlimited),
       settled_(count_),
       stopOnError_(stopOnError),
-      sequential_(stopOnError || keepsOrder(job)) {}
+      sequential_(stopOnError || keepsOrder(job)),
+      numbered_(job.head.exist == 0 || writer_.tests() || keepsOrder(job)) {}
 
 void EntryRun::run() noexcept {
   while (!ended_ && fill()) {
     if (!send()) break;
     // Taken out first: what stands behind the malformed element goes to the pending ones.
     const std::vector<Range> suspects = std::exchange(suspects_, {});
+    if (!suspects.empty() && !numbered_) {
+      // Where one is refused, more may be: from here on each refusal says which element it is.
+      numbered_ = true;
+      pending_.insert(pending_.begin(), suspects.begin(), suspects.end());
+      continue;
+    }
     for (const Range& range : suspects) {
       if (ended_ || !locate(range)) unsettle(range.from);
     }
@@ -110,12 +117,12 @@ bool EntryRun::fill() noexcept {
   size_t taken = 0;
   while (taken < pending_.size() && room()) {
     Range& range = pending_[taken];
-    range.from = writer_.write(window_, range.from, range.to, perMessage_, exclusive);
+    range.from = writer_.write(window_, range.from, range.to, perMessage_, exclusive, numbered_);
     if (range.from == range.to) ++taken;
   }
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(taken));
   while (next_ < count_ && room())
-    next_ = writer_.write(window_, next_, count_, perMessage_, exclusive);
+    next_ = writer_.write(window_, next_, count_, perMessage_, exclusive, numbered_);
   return !window_.empty();
 }
 
@@ -150,7 +157,7 @@ bool EntryRun::locate(Range range) noexcept {
     window_.reset(endpoint_.sequences(1));
     // Without EXCL: the elements before the malformed one were applied already, and doing that
     // again changes nothing.
-    writer_.write(window_, at, range.to, 1, false);
+    writer_.write(window_, at, range.to, 1, false, true);
     const size_t before = reply_.failures.count();
     Sink sink(*this);
     const nl::Outcome outcome = endpoint_.exchange(window_, sink);

@@ -46,13 +46,16 @@ class EntryRun {
   nl::Window window_;
   std::vector<Range>
       pending_;  ///< not tried because of a refused element before them in their message
-  std::vector<Range> suspects_;  ///< messages with a malformed element somewhere
+  std::vector<Range> suspects_;  ///< messages with a refused element somewhere
   uint32_t next_ = 0;
   uint32_t count_;
   uint32_t perMessage_;
   uint32_t settled_;
   bool stopOnError_;
   bool sequential_;
+  /// Elements carry line numbers. Without EXCL that can wait for the first refusal, since sending
+  /// again what was applied changes nothing; but not where elements have an order.
+  bool numbered_;
   bool ended_ = false;
 };
 

@@ -20,31 +20,31 @@ bool EntryWriter::fits(const nl::Window& window, uint32_t most) noexcept {
   return window.fits(size, replyBudget(size));
 }
 
-void EntryWriter::putElement(uint32_t index, nl::MessageWriter& w) const noexcept {
+void EntryWriter::putElement(uint32_t index, bool numbered, nl::MessageWriter& w) const noexcept {
   const auto data = w.nest(nested(IPSET_ATTR_DATA));
   encodeEntry(job_.entries[index], job_.heap, w);
-  if (!tests()) w.put(IPSET_ATTR_LINENO, index + 1);
+  if (numbered && !tests()) w.put(IPSET_ATTR_LINENO, index + 1);
 }
 
 uint32_t EntryWriter::write(nl::Window& window, uint32_t from, uint32_t to, uint32_t most,
-                            bool exclusive) const noexcept {
+                            bool exclusive, bool numbered) const noexcept {
   nl::MessageWriter w = window.writer();
   const uint16_t flags = exclusive && !tests() ? NLM_F_EXCL : 0;
   beginMessage(w, job_.head.command, flags, window.sequence(), job_.head.protocol);
   w.putString(IPSET_ATTR_SETNAME, nl::inlineString(job_.head.name));
   uint32_t end = from + 1;
   if (tests()) {
-    putElement(from, w);
+    putElement(from, numbered, w);
   } else {
     w.put(IPSET_ATTR_LINENO, uint32_t{0});
     if (most == 1 || end == to) {
-      putElement(from, w);
+      putElement(from, numbered, w);
     } else {
       const auto adt = w.nest(nested(IPSET_ATTR_ADT));
-      putElement(from, w);
+      putElement(from, numbered, w);
       for (; end < to && end - from < most; ++end) {
         const size_t before = w.mark();
-        putElement(end, w);
+        putElement(end, numbered, w);
         if (w.size() > messageBytes_) {
           w.rewind(before);
           break;

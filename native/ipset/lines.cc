@@ -127,16 +127,15 @@ class ElementReader {
 
   /// The protocols that have ports; names of others are in a table elsewhere.
   [[nodiscard]] bool protocolPort(bool many) noexcept {
+    // Without a protocol it is TCP's.
     out_.proto = IPPROTO_TCP;
+    if (in_.skip("tcp:") || in_.skip("6:")) return port(many);
     if (in_.skip("udp:") || in_.skip("17:")) {
       out_.proto = IPPROTO_UDP;
     } else if (in_.skip("sctp:") || in_.skip("132:")) {
       out_.proto = kSctp;
     } else if (in_.skip("udplite:") || in_.skip("136:")) {
       out_.proto = kUdpLite;
-    } else if (!in_.skip("tcp:")) {
-      // Without a protocol it is TCP's.
-      in_.skip("6:");
     }
     return port(many);
   }
@@ -156,8 +155,10 @@ class ElementReader {
     for (const char c : word) {
       if (!isPlain(c) || c == '"' || c == '\'' || c == '\\' || c == '/' || c == ':') return false;
     }
-    // A leading dash looks like an option, a dot like a folder: for others to judge.
+    // A leading dash looks like an option, a dot like a folder, and what begins as a comment may be
+    // one: for others to judge.
     if (word.starts_with('-') || word.starts_with('.')) return false;
+    if (!word.empty() && isComment(word.front())) return false;
     return keep(word, longest, out_.nameOffset, out_.nameLength);
   }
 
@@ -270,7 +271,8 @@ class ElementReader {
   /// Up to the closing quote.
   [[nodiscard]] bool comment() noexcept {
     const std::string_view text = in_.rest().substr(0, in_.rest().find('"'));
-    if (!in_.skip(text) || !in_.skip('"')) return false;
+    in_.advance(text.size());
+    if (!in_.skip('"')) return false;
     for (const char c : text) {
       if ((!isPlain(c) && c != ' ') || c == '\\') return false;
     }
@@ -299,24 +301,32 @@ std::string_view withoutComment(std::string_view text) noexcept {
 
 }  // namespace
 
-LineReader::Line LineReader::line(std::string_view text) noexcept {
-  text = withoutComment(text);
-  if (text.empty()) return Line::kNothing;
-  if (text.size() > kLongestLine || !text.starts_with(prefix_)) return Line::kUndecided;
+bool LineReader::element(std::string_view text) noexcept {
+  if (text.size() > kLongestLine || !text.starts_with(prefix_)) return false;
   text.remove_prefix(prefix_.size());
   const size_t heap = heap_.size();
   const uint32_t count = entries_.count();
   SetEntry* entry = entries_.add();
-  if (entry == nullptr) return Line::kUndecided;
-  if (ElementReader(text, grammar_, *entry, heap_).read()) return Line::kElement;
+  if (entry == nullptr) return false;
+  if (ElementReader(text, grammar_, *entry, heap_).read()) return true;
   entries_.truncate(count);
   heap_.truncate(heap);
-  return Line::kUndecided;
+  return false;
 }
 
-LinesRead LineReader::read(std::string_view text) noexcept {
+LineReader::Line LineReader::line(std::string_view text) noexcept {
+  // Most lines are an element and nothing else, and no element has a comment of lines inside:
+  // looking for one takes as long as reading the element.
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  if (element(text)) return Line::kElement;
+  const std::string_view content = withoutComment(text);
+  if (content.empty()) return Line::kNothing;
+  return content.size() < text.size() && element(content) ? Line::kElement : Line::kUndecided;
+}
+
+LinesRead LineReader::read(std::string_view text, uint32_t most) noexcept {
   LinesRead done;
-  while (done.bytes < text.size()) {
+  while (done.bytes < text.size() && most > 0) {
     const std::string_view rest = text.substr(done.bytes);
     const void* end = std::memchr(rest.data(), '\n', rest.size());
     const size_t size = end == nullptr
@@ -328,6 +338,7 @@ LinesRead LineReader::read(std::string_view text) noexcept {
       seam::SetLine* where = lines_.add();
       if (where == nullptr) break;
       *where = {.offset = done.bytes, .number = done.lines};
+      --most;
     }
     done.bytes += static_cast<uint32_t>(end == nullptr ? size : size + 1);
     ++done.lines;

@@ -34,13 +34,14 @@ class LineReader {
         heap_(heap),
         lines_(lines) {}
 
-  /// Read from the front. What stands behind the last LF is a line too.
-  [[nodiscard]] LinesRead read(std::string_view text) noexcept;
+  /// Read from the front, up to `most` elements. What stands behind the last LF is a line too.
+  [[nodiscard]] LinesRead read(std::string_view text, uint32_t most = UINT32_MAX) noexcept;
 
  private:
   enum class Line : uint8_t { kElement, kNothing, kUndecided };
 
   [[nodiscard]] Line line(std::string_view text) noexcept;
+  [[nodiscard]] bool element(std::string_view text) noexcept;
 
   const seam::SetGrammar& grammar_;
   std::string_view prefix_;

@@ -1,5 +1,7 @@
 #include "ipset/scan.h"
 
+#include <arpa/inet.h>
+
 #include <cstring>
 
 namespace ipset {
@@ -19,15 +21,15 @@ int hexValue(char c) noexcept {
 }  // namespace
 
 bool Scanner::decimal(uint64_t most, uint64_t& out) noexcept {
-  const char* start = at_;
+  const char* at = at_;
   uint64_t value = 0;
-  while (at_ != end_ && isDigit(*at_)) {
-    const auto digit = static_cast<uint64_t>(*at_ - '0');
-    if (value > (most - digit) / 10 || digit > most) return false;
-    value = value * 10 + digit;
-    ++at_;
+  for (; at != end_ && isDigit(*at); ++at) {
+    // Twenty digits and more: too many for the type.
+    if (at - at_ > 18) return false;
+    value = value * 10 + static_cast<uint64_t>(*at - '0');
   }
-  if (at_ == start || (*start == '0' && at_ - start > 1)) return false;
+  if (at == at_ || value > most || (*at_ == '0' && at - at_ > 1)) return false;
+  at_ = at;
   out = value;
   return true;
 }
@@ -46,17 +48,21 @@ bool Scanner::hex(uint32_t& out) noexcept {
 }
 
 bool Scanner::ipv4(uint8_t* out) noexcept {
+  const char* at = at_;
+  uint32_t address = 0;
   for (int octet = 0; octet < 4; ++octet) {
-    if (octet > 0 && !skip('.')) return false;
-    const char* start = at_;
-    unsigned value = 0;
-    while (at_ != end_ && at_ - start < 3 && isDigit(*at_)) {
-      value = value * 10 + static_cast<unsigned>(*at_ - '0');
-      ++at_;
+    if (octet > 0 && (at == end_ || *at++ != '.')) return false;
+    const char* start = at;
+    uint32_t value = 0;
+    while (at != end_ && at - start < 3 && isDigit(*at)) {
+      value = value * 10 + static_cast<uint32_t>(*at++ - '0');
     }
-    if (at_ == start || value > 255 || (*start == '0' && at_ - start > 1)) return false;
-    out[octet] = static_cast<uint8_t>(value);
+    if (at == start || value > 255 || (*start == '0' && at - start > 1)) return false;
+    address = address << 8 | value;
   }
+  at_ = at;
+  address = htonl(address);
+  std::memcpy(out, &address, sizeof address);
   return true;
 }
 

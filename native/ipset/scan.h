@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace ipset {
@@ -25,11 +27,16 @@ class Scanner {
     ++at_;
     return true;
   }
-  bool skip(std::string_view word) noexcept {
-    if (!rest().starts_with(word)) return false;
-    at_ += word.size();
+  /// A literal, so that the comparison is a load or two.
+  template <size_t N>
+  bool skip(const char (&word)[N]) noexcept {
+    constexpr size_t kSize = N - 1;
+    if (static_cast<size_t>(end_ - at_) < kSize || std::memcmp(at_, word, kSize) != 0) return false;
+    at_ += kSize;
     return true;
   }
+  /// At most to the end.
+  void advance(size_t count) noexcept { at_ += std::min(count, rest().size()); }
   void skipSpaces() noexcept {
     while (at_ != end_ && *at_ == ' ') ++at_;
   }

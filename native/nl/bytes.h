@@ -125,7 +125,9 @@ class Table {
   [[nodiscard]] Record* add() noexcept {
     uint8_t* at = bytes_.extend(sizeof(Record));
     if (at == nullptr) return nullptr;
-    std::memset(at, 0, sizeof(Record));
+    // Copied: GCC makes a string instruction of a memset of this size, which takes 20 ns to start.
+    static constexpr Record kZeros{};
+    std::memcpy(at, &kZeros, sizeof(Record));
     return reinterpret_cast<Record*>(at);
   }
 

@@ -62,7 +62,7 @@ uint32_t encodeEntries(const Request& request, nl::Bytes& out) noexcept {
   uint32_t next = 0;
   while (next < count) {
     do {
-      next = writer.write(collector.window, next, count, most, job.head.exist == 0);
+      next = writer.write(collector.window, next, count, most, job.head.exist == 0, true);
     } while (next < count && !request.stopOnError &&
              ipset::EntryWriter::fits(collector.window, most));
     collector.flush();

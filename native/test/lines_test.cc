@@ -123,6 +123,31 @@ TEST_CASE("the other parts") {
   CHECK_EQUAL(elements(grammar({99}), "1.2.3.4"), -1);
 }
 
+TEST_CASE(
+    "what may be a comment is never a name, and comments do not change what stands before them") {
+  const auto name = grammar({seam::kLineName});
+  CHECK_EQUAL(elements(name, "#web"), 0);
+  CHECK_EQUAL(elements(name, ";web # x"), 0);
+  auto prefixed = name;
+  std::memcpy(prefixed.prefix, "add all ", 8);
+  CHECK_EQUAL(elements(prefixed, "add all #web"), -1);
+  CHECK_EQUAL(elements(prefixed, "add all web\r\nadd all web2 \t# x\r\nadd all web3"), 3);
+  ReadLines read(grammar({seam::kLineIp}), "10.0.0.1 timeout 5\t; comment \"x\"\n 10.0.0.2\r\r\n");
+  CHECK_EQUAL(read.entries.count(), 2U);
+  CHECK_EQUAL(read.entries[0].timeout, 5U);
+  CHECK_EQUAL(read.entries[0].commentLength, 0);
+}
+
+TEST_CASE("numbers end where their type does") {
+  const auto ip = grammar({seam::kLineIp});
+  CHECK_EQUAL(elements(ip, "1.2.3.4 bytes 9007199254740991"), 1);
+  for (const char* bad : {"1.2.3.4 bytes 9007199254740992", "1.2.3.4 bytes 18446744073709551617",
+                          "1.2.3.4 bytes 100000000000000000000", "1.2.3.4 timeout 00", "1.2.3",
+                          "1.2.3.", "1.2.3.256", "1.2.3.4.", "1.2.3.04", "1.2.3.0004"}) {
+    CHECK_EQUAL(elements(ip, bad), -1);
+  }
+}
+
 TEST_CASE("reading stops before the line that it leaves alone") {
   ReadLines read(grammar({seam::kLineIp}), "# x\n10.0.0.1\n\nexample\n10.0.0.2\n");
   CHECK_EQUAL(read.done.bytes, 14U);

@@ -145,6 +145,54 @@ describe.skipIf(reason !== undefined)('ipset over the seam', () => {
     expect(addon.counters(handle).bytesSent - before - added).toBeLessThan(6 * added);
   });
 
+  it('numbers elements from the first refusal on only, where adding them again changes nothing', async () => {
+    await create('web');
+    const bytesOf = async (more: Fields): Promise<number> => {
+      const before = addon.counters(handle).bytesSent;
+      expect(failures(await run(Ipset.ADD, 'web', elements(1, 2001), more))).toEqual([]);
+      const sent = addon.counters(handle).bytesSent - before;
+      await command({ command: Ipset.FLUSH, name: 'web' });
+      return sent;
+    };
+    expect((await bytesOf({})) - (await bytesOf({ exist: 1 }))).toBeGreaterThan(2000 * 8);
+  });
+
+  it.each([true, false])(
+    'names what is refused among elements that may exist, stopping: %s',
+    async (stop) => {
+      // A plain errno, an error of the type, and one that comes without a line number.
+      await create('web', 'hash:ip,port', { options: O.setMaxElem, maxElem: 100_000 });
+      const key = E.entryIp | E.entryPort | E.entryProto;
+      const at = (i: number, more: Fields = {}): Uint8Array =>
+        setEntry({ family: 2, ip: ip(address(i)), port: i & 65535, proto: 6, parts: key, ...more });
+      const bad = new Map([
+        [1500, at(0, { ip: ip('0.0.0.0') })],
+        [1501, at(1501, { proto: 0 })],
+        [2999, at(2999, { mark: 7, parts: key | E.entryMark })],
+      ]);
+      const all = Array.from({ length: 3000 }, (_, i) => bad.get(i) ?? at(i));
+      for (const verb of [Ipset.ADD, Ipset.DEL]) {
+        const reply = await run(verb, 'web', join(...all), { exist: 1 }, stop);
+        const codes = [
+          [1500, -22],
+          [1501, -4354],
+          [2999, IPSET_PROTOCOL],
+        ];
+        expect([failures(reply), reply.settled]).toEqual(stop ? [codes.slice(0, 1), 1501] : [codes, 3000]);
+        const left = rows((await list('web')).SetEntry, SetEntry).length;
+        expect(left).toBe(verb === Ipset.DEL ? 0 : stop ? 1500 : 2997);
+      }
+      for (const [index, entry] of bad) {
+        const alone = await run(Ipset.ADD, 'web', entry, { exist: 1 }, stop);
+        const [failure] = rows(alone.failures, Failure);
+        expect([index, failure!.getUint16(Failure.flags, true) & FailureFlags.failureWholeMessage]).toEqual([
+          index,
+          0,
+        ]);
+      }
+    },
+  );
+
   it('lets what exists be added again where that is asked for', async () => {
     await create('web');
     await run(Ipset.ADD, 'web', elements(1, 100));
