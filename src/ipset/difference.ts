@@ -153,7 +153,9 @@ function sameMac(a: EntryTable, atA: number, b: EntryTable, atB: number): boolea
 function keepComment(to: EntryTable, at: number, from: EntryTable, atFrom: number): void {
   const offset = from.u32[(atFrom + SetEntry.commentOffset) >> 2] ?? 0;
   const length = from.u16[(atFrom + SetEntry.commentLength) >> 1] ?? 0;
-  to.u32[(at + SetEntry.commentOffset) >> 2] = to.heap.put(from.heap.text(offset, length));
+  to.u32[(at + SetEntry.commentOffset) >> 2] = to.heap.putBytes(
+    from.heap.bytes.subarray(offset, offset + length),
+  );
   to.u16[(at + SetEntry.commentLength) >> 1] = length;
 }
 

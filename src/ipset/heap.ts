@@ -25,7 +25,11 @@ export class TextHeap {
 
   /** Append a text. @returns its offset; its length in bytes is what {@link length} grew by. */
   put(text: string): number {
-    const bytes = utf8(text);
+    return this.putBytes(utf8(text));
+  }
+
+  /** Append a text as another heap has it: the kernel takes any bytes, and they stay what they are. @returns its offset */
+  putBytes(bytes: Uint8Array): number {
     const offset = this.#length;
     const wanted = offset + bytes.length;
     if (wanted > this.#bytes.length) {

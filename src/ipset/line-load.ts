@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { ValidationError } from '../errors.js';
 import { EntryArena } from './arena.js';
 import { lineContent, lineGrammar } from './lines.js';
@@ -6,8 +7,10 @@ import type { EntryFailure } from './types.js';
 
 /** Text that goes to the worker thread at once: some 10 ms of kernel time, and one turn of the event loop. */
 const CHUNK_BYTES = 256 * 1024;
-/** A line beyond this is none: a set's entry with all its options has a few hundred bytes. */
+/** What a line says is no entry beyond this: one with all its options has a few hundred bytes. */
 const MAX_LINE_BYTES = 32_767;
+/** Of a line that is too long, what is reported. */
+const SHOWN_BYTES = 200;
 /** Lines that are looked at here, on the JavaScript thread, before the native reader is asked again. */
 const MOST_SLOW_LINES = 4096;
 
@@ -31,6 +34,8 @@ export class LineLoad {
   #lines = 0;
   #slowLines = 1;
   #started = false;
+  /** Within a line that is left out. */
+  #skipping = false;
 
   constructor(sink: EntrySink, prefix?: string) {
     this.#sink = sink;
@@ -64,16 +69,14 @@ export class LineLoad {
       this.#started = true;
       if (text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf) text = text.subarray(3);
     }
+    if (this.#skipping) text = this.#skip(text);
     while (text.length >= CHUNK_BYTES || (last && text.length > 0)) {
       const cut =
         text.length <= CHUNK_BYTES && last ? text.length : text.lastIndexOf(LF, CHUNK_BYTES - 1) + 1;
       if (cut === 0) {
-        await this.#flight;
-        throw new ValidationError(
-          `line ${String(this.#lines + 1)}`,
-          `at most ${String(MAX_LINE_BYTES)} bytes`,
-          decoder.decode(text.subarray(0, 200)),
-        );
+        await this.#leaveOut(text);
+        text = this.#skip(text);
+        continue;
       }
       const chunk = text.subarray(0, cut);
       text = text.subarray(cut);
@@ -84,6 +87,25 @@ export class LineLoad {
     }
     this.#pending = text.length === 0 ? [] : [text];
     this.#pendingBytes = text.length;
+  }
+
+  /** A line that is longer than all that is kept of a text: a comment, or too long. */
+  async #leaveOut(text: Uint8Array): Promise<void> {
+    await this.#flight;
+    const index = this.#lines++;
+    const entry = decoder.decode(text.subarray(0, SHOWN_BYTES));
+    if (/^[ \t\r]*[#;]/.test(entry)) return;
+    const error = tooLong(entry).under(`line ${String(index + 1)}`);
+    if (this.#sink.stop) throw this.#sink.ended(error);
+    this.#arena.reset();
+    await this.#sink.send(this.#arena, () => ({ index, entry }), [{ index, line: index + 1, entry, error }]);
+  }
+
+  /** What follows the rest of the line. */
+  #skip(text: Uint8Array): Uint8Array {
+    const feed = text.indexOf(LF);
+    this.#skipping = feed < 0;
+    return text.subarray(feed < 0 ? text.length : feed + 1);
   }
 
   async #take(chunk: Uint8Array): Promise<void> {
@@ -122,10 +144,18 @@ export class LineLoad {
     for (let n = 0; n < most && at < text.length; n++) {
       const feed = text.indexOf(LF, at);
       const end = feed < 0 ? text.length : feed;
-      const entry = lineContent(decoder.decode(text.subarray(at, Math.min(end, at + MAX_LINE_BYTES + 1))));
+      const bytes = text.subarray(at, end);
       const index = this.#lines++;
+      let entry = lineContent(decoder.decode(bytes));
       if (entry !== '') {
         try {
+          if (entry.length > MAX_LINE_BYTES) {
+            entry = entry.slice(0, SHOWN_BYTES);
+            throw tooLong(entry);
+          }
+          if (entry.includes('\ufffd') && !isUtf8(bytes)) {
+            throw new ValidationError('', 'text in UTF-8', entry);
+          }
           arena.push(entry);
           lines.push(index);
           offsets.push(at);
@@ -149,6 +179,10 @@ export class LineLoad {
     await this.#sink.send(arena, where, malformed);
     return at;
   }
+}
+
+function tooLong(entry: string): ValidationError {
+  return new ValidationError('', `at most ${String(MAX_LINE_BYTES)} bytes`, entry);
 }
 
 function bytesOf(text: unknown): Uint8Array {

@@ -73,7 +73,8 @@ export function checkOptions(spec: SetTypeSpec, options: object, path = 'options
     family,
     range: spec.options.includes('range') ? range(spec, given['range'], netmask, `${path}.range`) : undefined,
     hashSize: number('hashSize', 1, 0x8000_0000),
-    maxElements: number('maxElements', 1, 0xffff_ffff),
+    // 0 is a set that takes nothing, as for the kernel.
+    maxElements: number('maxElements', 0, 0xffff_ffff),
     netmask,
     bitmask: bitmask(given['bitmask'], family, `${path}.bitmask`),
     markMask: number('markMask', 1, 0xffff_ffff),

@@ -155,6 +155,16 @@ describeOn(['ipset'], 'ipset parameters', (open) => {
     expect(await bits.texts()).toEqual(['10.0.1.0', '10.0.2.0', '10.0.3.0']);
   });
 
+  it('of a hash may say that nothing fits, as with ipset', async () => {
+    const { ipset } = await open();
+    const set = await ipset.create('none', 'hash:ip', { maxElements: 0 });
+    expect(set.header.maxElements).toBe(0);
+    expect(await rejection(set.add('10.0.0.1'))).toBeInstanceOf(SetFullError);
+    await set.replace([]);
+    expect(await rejection(set.replace(['10.0.0.1']))).toBeInstanceOf(SetFullError);
+    expect(await set.texts()).toEqual([]);
+  });
+
   it('of a list are what was asked for', async () => {
     const { ipset } = await open();
     expect((await ipset.create('all', 'list:set', { size: 20 })).header.size).toBe(20);

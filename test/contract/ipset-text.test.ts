@@ -50,6 +50,38 @@ describeOn(['ipset'], 'a list of addresses as text', (open) => {
     expect(there).toMatchObject({ code: 'IPSET_ERR_EXIST', position: 2, applied: 1 });
   });
 
+  it('may have lines of any length: what is too long is reported, a long comment passed over', async () => {
+    const { ipset } = await open();
+    const set = await ipset.create('web', 'hash:ip');
+    const blanks = ' '.repeat(40_000);
+    const long = 'x'.repeat(600_000);
+    const lines = ['10.0.0.1', long, `# ${long}`, `10.0.0.2${blanks}`, `10.0.0.3 ${blanks}rest`, '10.0.0.4'];
+    const { applied, failures } = await set.addAll(lines.join('\n'), { onError: 'continue' });
+    expect(failures.map(({ line, index }) => [line, index])).toEqual([
+      [2, 1],
+      [5, 4],
+    ]);
+    expect(failures[0]?.entry).toBe('x'.repeat(200));
+    for (const { error } of failures) expect(error).toBeInstanceOf(ValidationError);
+    expect([applied, await set.texts()]).toEqual([3, ['10.0.0.1', '10.0.0.2', '10.0.0.4']]);
+    // In pieces too, and as the last line.
+    const pieces = Buffer.from(`10.0.0.5\n${long}`);
+    const err = await rejection(set.addAll([pieces.subarray(0, 400_000), pieces.subarray(400_000)]));
+    expect(err).toMatchObject({ path: 'line 2', expected: 'at most 32767 bytes', applied: 1 });
+    expect(await set.size()).toBe(4);
+  });
+
+  it('is UTF-8: other bytes are refused in what would be stored, and nowhere else', async () => {
+    const { ipset } = await open();
+    const set = await ipset.create('web', 'hash:ip', { comment: true });
+    const latin1 = Buffer.from('# Ö\n10.0.0.1 # Ö\n10.0.0.2 comment "Ö"\n10.0.0.3 comment "ok"', 'latin1');
+    const { applied, failures } = await set.addAll(latin1, { onError: 'continue' });
+    expect(failures.map(({ line, error }) => [line, error.message.includes('UTF-8')])).toEqual([[3, true]]);
+    expect([applied, await set.texts()]).toEqual([2, ['10.0.0.1', '10.0.0.3 comment "ok"']]);
+    await set.addAll('10.0.0.2 comment "Ö \ufffd"');
+    expect(await set.has('10.0.0.2')).toBe(true);
+  });
+
   it('keeps its order of events where plain lines, unusual ones and refusals mix', async () => {
     const { ipset } = await open();
     const set = await ipset.create('web', 'hash:ip,port', { maxElements: 40 });

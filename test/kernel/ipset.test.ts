@@ -185,6 +185,16 @@ describeKernel(['ipset'], 'ipset beside the ipset tool', () => {
       ).toEqual(ours);
     }));
 
+  it('keeps the bytes of comments through a replacement, whatever they are', () =>
+    inNetns(async ({ ipset }, netns) => {
+      const set = await ipset.create('web', 'hash:ip', { comment: true });
+      const restore = String.raw`printf 'add web 10.0.0.1 comment "\377\376x"\n' | ipset restore`;
+      await netns.run(['sh', '-c', restore]);
+      await set.replace(['10.0.0.1', '10.0.0.2'], { strategy: 'swap' });
+      const hex = await netns.run(['sh', '-c', 'ipset save web | od -An -v -tx1 | tr -d " \n"']);
+      expect(hex.stdout).toContain('22fffe7822');
+    }));
+
   it('takes a name of 31 bytes that the tool can read', () =>
     inNetns(async ({ ipset }, netns) => {
       const name = 'KUBE-6-LOAD-BALANCER-SOURCE-IPX';

@@ -62,7 +62,7 @@ describe('options of create', () => {
     ['hash:ip', { hashSize: 1.5 }, 'options.hashSize'],
     ['hash:ip', { hashSize: '64' }, 'options.hashSize'],
     ['hash:ip', { hashSize: 2 ** 31 + 1 }, 'options.hashSize'],
-    ['hash:ip', { maxElements: 0 }, 'options.maxElements'],
+    ['hash:ip', { maxElements: -1 }, 'options.maxElements'],
     ['hash:ip', { maxElements: 2 ** 32 }, 'options.maxElements'],
     ['hash:ip', { maxElements: Number.NaN }, 'options.maxElements'],
     ['hash:ip', { range: [1, 2] }, 'options.range'],
