@@ -184,6 +184,32 @@ describeKernel(['nft'], 'rules through nft', () => {
     expect(isEmptyNftDiff(await rest(all))).toBe(true);
   });
 
+  it('are written and read while somebody else changes tables of his own all the time', async () => {
+    const others = 'add table ip others\\nadd set ip others S { type ipv4_addr; }\\n';
+    let over = false;
+    const strangers = async (): Promise<number> => {
+      let rounds = 0;
+      for (; !over; rounds++)
+        await netns.run([
+          'sh',
+          '-c',
+          `for i in 1 2 3 4 5; do printf 'delete table ip others\\n${others}' | nft -f -; done`,
+        ]);
+      return rounds;
+    };
+    await netns.run(['sh', '-c', `printf '${others}' | nft -f -`]);
+    const without = { ...all, sets: all.sets.map((set) => ({ ...set, elements: set.elements.slice(1) })) };
+    const ours = async (): Promise<void> => {
+      for (const wanted of [all, without, all, without, all]) {
+        await install(wanted);
+        expect(isEmptyNftDiff(await rest(wanted))).toBe(true);
+      }
+    };
+    const [rounds] = await Promise.all([strangers(), ours().finally(() => (over = true))]);
+    expect(rounds).toBeGreaterThan(0);
+    expect((await netns.run(['nft', 'list', 'table', 'ip', 'others'])).stdout).toContain('set S');
+  });
+
   it('change by elements alone when only members change, ranges inside ranges included', async () => {
     const range = (...entries: readonly string[]): NftTable =>
       nftTable({ family: 'inet', chains: [], jumps: [] }, [
