@@ -199,6 +199,12 @@ export class Proxier {
     this.#changed();
   }
 
+  /** Compare everything soon, within `minSyncPeriod`: the node has changed, or somebody else has changed the kernel. */
+  refresh(): void {
+    this.#lastFull = -Infinity;
+    this.#wakeup.wake();
+  }
+
   /** How it is doing. */
   get status(): ProxierStatus {
     const { services, slices, dirty } = this.#store;
@@ -285,10 +291,11 @@ export class Proxier {
     if (!this.#primed) return Infinity;
     const { syncPeriod, minSyncPeriod } = this.#settings;
     const failing = this.#failures > 0;
-    const full = failing ? this.#retryAt : this.#lastFull + syncPeriod;
+    const next = this.#lastStart + minSyncPeriod;
+    const full = failing ? this.#retryAt : Math.max(this.#lastFull + syncPeriod, next);
     // Without anything known of the kernel, changes wait for the retry that they would be.
     const stuck = failing && this.#ledger === undefined;
-    const changes = this.#store.dirty > 0 && !stuck ? this.#lastStart + minSyncPeriod : Infinity;
+    const changes = this.#store.dirty > 0 && !stuck ? next : Infinity;
     if (stuck) return full - now;
     return Math.min(full, changes, this.#nextDrain) - now;
   }
@@ -311,13 +318,15 @@ export class Proxier {
     let staleFlows = 0;
     let error: Error | undefined;
     try {
+      // Before the node is asked: a refresh() that comes meanwhile must not be lost.
+      if (complete) this.#lastFull = started;
       const merged = await this.#currentState(complete);
       const dirty = this.#store.takeDirty();
       const changes = merged.update(dirty);
       this.#noteHealth(merged, dirty);
       const many = dirty.size > Math.max(FULL_ABOVE.services, FULL_ABOVE.share * this.#store.services);
       if (complete || many || this.#ledger === undefined) {
-        this.#lastFull = started;
+        if (!complete) this.#lastFull = started;
         work = await this.#compareAll(merged, call);
       } else {
         kind = 'incremental';

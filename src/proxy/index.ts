@@ -17,13 +17,14 @@ export {
 } from './config.js';
 export { desired, type KubeFamilyState, type KubeState } from './desired.js';
 export type { Skipped } from './skip.js';
-export { parseDuration } from './duration.js';
+export { parseDuration, parseMilliseconds } from './duration.js';
 export {
   CONFIG_FIELDS,
   type KubeProxySettings,
   parseBindAddress,
   parseKubeProxyConfiguration,
   readKubeProxyConfiguration,
+  type RunSettings,
 } from './kube-proxy-config.js';
 export {
   formatProblem,

@@ -2,7 +2,7 @@ import { LineCounter, parseAllDocuments } from 'yaml';
 import { isValidation, ValidationError } from '../errors.js';
 import { formatAddress, parseAddress } from '../net/address.js';
 import { DETECT_LOCAL_MODES, type ProxyConfig } from './config.js';
-import { parseDuration } from './duration.js';
+import { parseDuration, parseMilliseconds } from './duration.js';
 import {
   below,
   booleanAt,
@@ -17,6 +17,18 @@ import {
 import type { ManifestText } from './manifests.js';
 import { nodeName } from './node.js';
 
+/** What matters only to a process that keeps running. What is not there, or means "the default" (an empty text, a period of 0), is left out. */
+export interface RunSettings {
+  /** `ipvs.syncPeriod`, in milliseconds. */
+  readonly syncPeriod?: number;
+  /** `ipvs.minSyncPeriod`, in milliseconds. */
+  readonly minSyncPeriod?: number;
+  readonly healthzBindAddress?: string;
+  readonly metricsBindAddress?: string;
+  /** `clientConnection.kubeconfig` */
+  readonly kubeconfig?: string;
+}
+
 /** What a KubeProxyConfiguration says, as far as it matters here. Absent fields are left to defaults, as an empty text is. */
 export interface KubeProxySettings {
   readonly config: Partial<ProxyConfig>;
@@ -24,7 +36,8 @@ export interface KubeProxySettings {
   readonly nodeName?: string;
   /** `bindAddress`: the node's own address of that family, whatever else is known of the node. Canonical. */
   readonly bindAddress?: string;
-  /** Fields that are valid and mean nothing here: those of other proxy modes, of the API client, of a process that keeps running. */
+  readonly run: RunSettings;
+  /** Fields that are valid and mean nothing here: those of other proxy modes and platforms, of the machine's connection tracking. */
   readonly unused: readonly string[];
 }
 
@@ -35,15 +48,12 @@ const VERSION = `${GROUP}/v1alpha1`;
 /** Fields of other concerns: they may be there, and are not looked into. */
 const UNUSED = [
   'bindAddressHardFail',
-  'clientConnection',
   'configSyncPeriod',
   'conntrack',
   'enableProfiling',
   'featureGates',
-  'healthzBindAddress',
   'linux',
   'logging',
-  'metricsBindAddress',
   'nftables',
   'oomScoreAdj',
   'portRange',
@@ -59,12 +69,15 @@ const USED = [
   'apiVersion',
   'kind',
   'bindAddress',
+  'clientConnection',
   'clusterCIDR',
   'detectLocal',
   'detectLocalMode',
+  'healthzBindAddress',
   'hostnameOverride',
   'iptables',
   'ipvs',
+  'metricsBindAddress',
   'mode',
   'nodePortAddresses',
 ] as const;
@@ -87,6 +100,9 @@ const IPTABLES = [
   'minSyncPeriod',
 ] as const;
 const DETECT_LOCAL = ['bridgeInterface', 'interfaceNamePrefix'] as const;
+
+/** Fields of the client's connection; only the first is looked at. */
+const CLIENT_CONNECTION = ['kubeconfig', 'acceptContentTypes', 'contentType', 'qps', 'burst'] as const;
 
 /** @throws ValidationError for a key that KubeProxyConfiguration does not have: a slip of the pen must not pass for a default. */
 function refuseUnknown(object: Json, known: readonly string[], path: string): void {
@@ -135,13 +151,6 @@ export function parseKubeProxyConfiguration(value: unknown): KubeProxySettings {
   refuseUnknown(detect, DETECT_LOCAL, 'detectLocal');
 
   const seconds = (key: string): number => parseDuration(ipvs[key] ?? '0s', `ipvs.${key}`);
-  // 0 leaves it at 30 seconds.
-  if (seconds('minSyncPeriod') > (seconds('syncPeriod') || 30))
-    throw new ValidationError(
-      'ipvs.minSyncPeriod',
-      'no more than ipvs.syncPeriod (default: 30s)',
-      ipvs['minSyncPeriod'],
-    );
   for (const key of ['syncPeriod', 'minSyncPeriod']) parseDuration(iptables[key] ?? '0s', `iptables.${key}`);
   booleanAt(iptables, 'localhostNodePorts', 'iptables', false);
   const timeouts = {
@@ -174,6 +183,7 @@ export function parseKubeProxyConfiguration(value: unknown): KubeProxySettings {
   const bindAddress = parseBindAddress(optionalText(value, 'bindAddress', '') ?? '', 'bindAddress');
   return {
     config: given,
+    run: runSettings(value, ipvs),
     ...(name === undefined ? {} : { nodeName: name }),
     ...(bindAddress === undefined ? {} : { bindAddress }),
     unused: UNUSED.filter((key) => isGiven(value, key)),
@@ -188,6 +198,30 @@ export function parseBindAddress(text: string, path: string): string | undefined
   if (text === '') return undefined;
   const { bytes, family } = parseAddress(text, path);
   return bytes.every((byte) => byte === 0) ? undefined : formatAddress(bytes, family);
+}
+
+function runSettings(value: Json, ipvs: Json): RunSettings {
+  const client = objectAt(value, 'clientConnection', '');
+  refuseUnknown(client, CLIENT_CONNECTION, 'clientConnection');
+  const run: { -readonly [Key in keyof RunSettings]: RunSettings[Key] } = {};
+  for (const key of ['syncPeriod', 'minSyncPeriod'] as const) {
+    const period = parseMilliseconds(ipvs[key] ?? '0s', `ipvs.${key}`);
+    if (period > 0) run[key] = period;
+  }
+  const { syncPeriod = 30_000, minSyncPeriod = 0 } = run;
+  if (minSyncPeriod > syncPeriod)
+    throw new ValidationError(
+      'ipvs.minSyncPeriod',
+      'no more than ipvs.syncPeriod (default: 30s)',
+      ipvs['minSyncPeriod'],
+    );
+  for (const key of ['healthzBindAddress', 'metricsBindAddress'] as const) {
+    const address = optionalText(value, key, '') ?? '';
+    if (address !== '') run[key] = address;
+  }
+  const kubeconfig = optionalText(client, 'kubeconfig', 'clientConnection') ?? '';
+  if (kubeconfig !== '') run.kubeconfig = kubeconfig;
+  return run;
 }
 
 function numberAt(parent: Json, key: string, path: string): number {

@@ -492,6 +492,26 @@ describe('run()', () => {
     expect(seen).toEqual(['full 0', 'incremental 50', 'incremental 250', 'incremental 450']);
   });
 
+  it('compares everything soon when it is asked to, and asks about the node then', async () => {
+    let asked = 0;
+    const node = () => {
+      asked++;
+      return NODE;
+    };
+    const seen = await running({ minSyncPeriod: 500, syncPeriod: 100_000, node }, async (proxier, advance) => {
+      proxier.refresh(); // Nothing is known yet.
+      await advance(100);
+      const { services, slices } = many(1);
+      proxier.replace(services, slices);
+      await advance(100);
+      proxier.refresh();
+      proxier.refresh();
+      await advance(2000);
+    });
+    expect(seen).toEqual(['full 100', 'full 600']);
+    expect(asked).toBe(2);
+  });
+
   it('tries again after a failure, later each time', async () => {
     const seen = await running({ syncPeriod: 5000, retryDelay: 1000 }, async (proxier, advance) => {
       kernel.fake.runner.fault = () => new Error('no');

@@ -7,7 +7,7 @@ const read = (text: string, head = HEAD) =>
 
 describe('a KubeProxyConfiguration', () => {
   it('gives every field that matters to IPVS', () => {
-    const { config, nodeName, unused } = read(`
+    const { config, nodeName, run, unused } = read(`
 mode: ipvs
 hostnameOverride: node-a
 clusterCIDR: 10.244.0.0/16, fd00:10:244::/56
@@ -22,8 +22,11 @@ ipvs:
   tcpTimeout: 15m
   tcpFinTimeout: 30s
   udpTimeout: 0s
-  syncPeriod: 30s
+  syncPeriod: 10s
+  minSyncPeriod: 500ms
 conntrack: { maxPerCore: 1 }
+clientConnection: { kubeconfig: /etc/kubeconfig, qps: 5 }
+healthzBindAddress: 127.0.0.1
 metricsBindAddress: 0.0.0.0:10249
 `);
     expect(config).toEqual({
@@ -39,7 +42,14 @@ metricsBindAddress: 0.0.0.0:10249
       excludeCIDRs: ['203.0.113.0/24'],
       timeouts: { tcp: 900, tcpFin: 30, udp: 0 },
     });
-    expect({ nodeName, unused }).toEqual({ nodeName: 'node-a', unused: ['conntrack', 'metricsBindAddress'] });
+    expect(run).toEqual({
+      syncPeriod: 10_000,
+      minSyncPeriod: 500,
+      kubeconfig: '/etc/kubeconfig',
+      healthzBindAddress: '127.0.0.1',
+      metricsBindAddress: '0.0.0.0:10249',
+    });
+    expect({ nodeName, unused }).toEqual({ nodeName: 'node-a', unused: ['conntrack'] });
   });
 
   it('leaves to defaults what is empty, null or absent, as the one that kubeadm writes', () => {
@@ -59,7 +69,10 @@ mode: ""
 nodePortAddresses: null
 winkernel: { enableDSR: false }
 `;
-    expect(read(text).config).toEqual({ masqueradeAll: false, strictARP: false });
+    expect(read(text)).toMatchObject({
+      config: { masqueradeAll: false, strictARP: false },
+      run: { kubeconfig: '/var/lib/kube-proxy/kubeconfig.conf' },
+    });
   });
 
   it('names the node and its own address, as kube-proxy reads them', () => {
