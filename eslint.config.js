@@ -47,6 +47,7 @@ const mayImport = {
     'kernel/types.ts',
   ],
   repl: ['kernel/types.ts'],
+  watch: ['errors.ts', 'net', 'proxy', 'proxier'],
   cli: [
     'errors.ts',
     'net',
@@ -60,10 +61,29 @@ const mayImport = {
     'proxy',
     'proxier',
     'repl',
+    'proxy.ts',
+    'watch',
     'index.ts',
     'testing.ts',
   ],
 };
+/** Optional packages, and the one file of each that loads it, when it is needed. */
+const optionalPackages = {
+  '@kubernetes/client-node': 'src/watch/cluster/client.ts',
+  'prom-client': 'src/cli/proxy/metrics.ts',
+};
+const withoutPackages = (files, names) => ({
+  files,
+  rules: {
+    'no-restricted-syntax': [
+      'error',
+      ...names.map((name) => ({
+        selector: `:matches(ImportDeclaration, ImportExpression)[source.value="${name}"]`,
+        message: `It is optional: only ${optionalPackages[name]} loads it, when it is needed.`,
+      })),
+    ],
+  },
+});
 const folders = Object.keys(mayImport);
 
 const zones = folders.map((folder) => ({
@@ -108,6 +128,13 @@ export default tseslint.config(
       eqeqeq: 'error',
     },
   },
+  withoutPackages(['src/**'], Object.keys(optionalPackages)),
+  ...Object.entries(optionalPackages).map(([own, file]) =>
+    withoutPackages(
+      [file],
+      Object.keys(optionalPackages).filter((name) => name !== own),
+    ),
+  ),
   { files: ['*.config.ts', '*.config.js'], rules: { 'import-x/no-default-export': 'off' } },
   {
     files: ['test/**', 'bench/**', 'examples/**', 'scripts/**'],

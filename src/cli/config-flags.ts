@@ -8,7 +8,7 @@ import {
   readKubeProxyConfiguration,
 } from '../proxy/index.js';
 import type { StateFlags } from './options.js';
-import { readTextFile } from './text-file.js';
+import { readTextFile } from '../watch/text-file.js';
 
 /** What a reader typed, by the names that configuration fields have in messages. */
 const FLAG_OF: Readonly<Record<string, string>> = {
@@ -77,7 +77,7 @@ export async function configFromFlags(flags: Partial<StateFlags>): Promise<Confi
     path === undefined
       ? undefined
       : readKubeProxyConfiguration({ file: path, text: await readTextFile(path) });
-  // Accepted since scripts for kube-proxy have them. Nothing here runs periodically.
+  // They matter to `ipvs proxy`; the commands that run once take the same command line.
   for (const [text, flag] of [
     [flags.ipvsSyncPeriod, '--ipvs-sync-period'],
     [flags.ipvsMinSyncPeriod, '--ipvs-min-sync-period'],

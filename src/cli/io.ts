@@ -16,6 +16,8 @@ export interface CliIo {
   readonly session?: ReplStreams;
   /** Ends what is under way: an interrupted `apply` reports what it did. */
   readonly signal?: AbortSignal;
+  /** Call a listener whenever the process gets SIGHUP, until what is returned is called. */
+  readonly onHangup?: (listener: () => void) => () => void;
 }
 
 /** What the command depends on besides its input and output. */

@@ -29,6 +29,10 @@ process.exitCode = await runCli(
       return { stdin: process.stdin, stdout: process.stdout };
     },
     signal: interrupted.signal,
+    onHangup: (listener) => {
+      process.on('SIGHUP', listener);
+      return () => void process.off('SIGHUP', listener);
+    },
   },
   {
     openKernel,

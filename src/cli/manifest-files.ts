@@ -1,5 +1,3 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ValidationError } from '../errors.js';
 import {
   formatProblem,
@@ -9,11 +7,11 @@ import {
   type ManifestText,
   readManifests,
 } from '../proxy/index.js';
+import { manifestFiles } from '../watch/manifest-files.js';
+import { readTextFile } from '../watch/text-file.js';
 import { type CliIo, ExitError } from './io.js';
-import { readTextFile } from './text-file.js';
 
 const STDIN = 'stdin';
-const MANIFEST = /\.(?:ya?ml|json)$/;
 
 /** Objects that are good and that nothing is programmed for, as an error: what `--strict` makes of them. */
 class LeftOutError extends ValidationError {
@@ -47,17 +45,6 @@ export function reportSkipped({ families }: KubeState, strict: boolean, io: CliI
   for (const line of linesOf(skipped)) io.err(`ipvs: note: ${line}\n`);
 }
 
-/** Files of a directory that can be manifests, by name; directories below are not entered. */
-async function filesIn(directory: string): Promise<string[]> {
-  const names = (await readdir(directory, { withFileTypes: true }))
-    .filter((entry) => !entry.isDirectory() && MANIFEST.test(entry.name))
-    .map(({ name }) => name)
-    .sort();
-  if (names.length === 0)
-    throw new ValidationError('--filename', 'a directory with .yaml, .yml or .json files', directory);
-  return names.map((name) => join(directory, name));
-}
-
 /** Texts behind `-f`: files, directories, `-` for standard input. @throws for what cannot be read. */
 async function readTexts(names: readonly string[], io: CliIo): Promise<ManifestText[]> {
   const texts: ManifestText[] = [];
@@ -66,8 +53,7 @@ async function readTexts(names: readonly string[], io: CliIo): Promise<ManifestT
       texts.push({ file: STDIN, text: await io.readStdin() });
       continue;
     }
-    const files = (await stat(name)).isDirectory() ? await filesIn(name) : [name];
-    for (const file of files) texts.push({ file, text: await readTextFile(file) });
+    for (const file of await manifestFiles(name)) texts.push({ file, text: await readTextFile(file) });
   }
   return texts;
 }

@@ -12,7 +12,7 @@ import {
 } from '../proxy/index.js';
 import type { CliContext } from './io.js';
 import type { StateFlags } from './options.js';
-import { readTextFile } from './text-file.js';
+import { readTextFile } from '../watch/text-file.js';
 
 async function readNodeFacts(file: string): Promise<NodeFacts> {
   const text = await readTextFile(file);
@@ -40,19 +40,21 @@ function withOwnAddress(addresses: readonly string[], own: string | undefined): 
 /**
  * The node: from `--node-facts`, from the kernel's namespace, or, without a kernel, from what this process can see.
  * @param file What the configuration file says of it; `--hostname-override` and `--bind-address` win.
+ * @param object What its Node object says, which `--node-facts` wins over.
  */
 export async function nodeFromFlags(
   flags: Pick<StateFlags, 'nodeFacts' | 'hostnameOverride' | 'bindAddress'>,
   { dependencies }: CliContext,
   kernel: Kernel | undefined,
   file: Pick<KubeProxySettings, 'nodeName' | 'bindAddress'> = {},
+  object: Partial<NodeFacts> = {},
 ): Promise<NodeFacts> {
   const hostname = dependencies.hostname();
   const node =
     flags.nodeFacts !== undefined
       ? await readNodeFacts(flags.nodeFacts)
       : kernel !== undefined
-        ? await deriveNodeFacts(kernel, hostname)
+        ? { ...(await deriveNodeFacts(kernel, hostname)), ...object }
         : nodeFactsFrom(hostname, dependencies.interfaces());
   const own =
     flags.bindAddress === undefined

@@ -153,8 +153,14 @@ function addProxyOptions(command: Command): Command {
     .option('--ipvs-tcp-timeout <duration>', 'timeout of idle TCP connections; 0 leaves it (default: 0)')
     .option('--ipvs-tcpfin-timeout <duration>', 'timeout of TCP connections after FIN; 0 leaves it')
     .option('--ipvs-udp-timeout <duration>', 'timeout of UDP flows; 0 leaves it')
-    .option('--ipvs-sync-period <duration>', 'accepted for kube-proxy’s sake: nothing runs periodically')
-    .option('--ipvs-min-sync-period <duration>', 'accepted for kube-proxy’s sake')
+    .option(
+      '--ipvs-sync-period <duration>',
+      'proxy: everything is compared at least this often (default: 30s)',
+    )
+    .option(
+      '--ipvs-min-sync-period <duration>',
+      'proxy: changes are programmed at most this often (default: 0s)',
+    )
     .option(
       '--nodeport-addresses <cidrs>',
       'where node ports are served: networks, or primary (default: everywhere)',

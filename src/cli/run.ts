@@ -5,6 +5,7 @@ import { cleanupCommand } from './commands/cleanup.js';
 import { explainCommand } from './commands/explain.js';
 import { listCommand } from './commands/list.js';
 import { planCommand } from './commands/plan.js';
+import { proxyCommand } from './commands/proxy.js';
 import { renderCommand } from './commands/render.js';
 import { replCommand } from './commands/repl.js';
 import { ipsetCommand } from './ipset/command.js';
@@ -31,6 +32,7 @@ function build(context: CliContext): Command {
   renderCommand(program, context);
   planCommand(program, context);
   applyCommand(program, context);
+  proxyCommand(program, context);
   listCommand(program, context);
   cleanupCommand(program, context);
   explainCommand(program, context);

@@ -16,16 +16,28 @@ export interface StateAndConfig {
   readonly problems: readonly Problem[];
 }
 
-/** What the current profile can use of this machine. */
-async function withFeatures(config: ProxyConfig, kernel: Kernel, { io }: CliContext): Promise<ProxyConfig> {
+/** What the current profile can use of this machine. @param note Told what it cannot. */
+export async function withFeatures(
+  config: ProxyConfig,
+  kernel: Kernel,
+  note: (text: string) => void,
+): Promise<ProxyConfig> {
   const [family] = config.families;
   if (config.profile !== 'current' || config.rules === 'nft' || family === undefined) return config;
   const { ipvsMatch } = await kernel.rules.features(family);
   if (ipvsMatch.available) return config;
-  io.err(
-    `ipvs: note: this node itself can reach load balancers whose source ranges refuse it: ${ipvsMatch.reason}\n`,
-  );
+  note(`this node itself can reach load balancers whose source ranges refuse it: ${ipvsMatch.reason}`);
   return { ...config, ipvsMatch: false };
+}
+
+/** @throws ValidationError when the pods of the node are to be known by its networks, and it has none. */
+export function requirePodNetworks(config: ProxyConfig, node: NodeFacts): void {
+  if (config.detectLocalMode !== 'NodeCIDR' || config.masqueradeAll || node.podCIDRs.length > 0) return;
+  throw new ValidationError(
+    '--detect-local-mode',
+    'podCIDRs of the node (of its Node object, or in --node-facts), which NodeCIDR needs',
+    node.podCIDRs,
+  );
 }
 
 /** Desired state from files and flags. */
@@ -35,7 +47,10 @@ export async function stateFromFlags(
   kernel?: Kernel,
 ): Promise<StateAndConfig> {
   const { config: given, file } = await configFromFlags(flags);
-  const config = kernel === undefined ? given : await withFeatures(given, kernel, context);
+  const config =
+    kernel === undefined
+      ? given
+      : await withFeatures(given, kernel, (note) => context.io.err(`ipvs: note: ${note}\n`));
   const strict = flags.strict === true;
   const manifests = await loadManifests(
     flags.filename,
@@ -43,12 +58,7 @@ export async function stateFromFlags(
     context.io,
   );
   const node = await nodeFromFlags(flags, context, kernel, file);
-  if (config.detectLocalMode === 'NodeCIDR' && !config.masqueradeAll && node.podCIDRs.length === 0)
-    throw new ValidationError(
-      '--detect-local-mode',
-      'podCIDRs in the node facts (--node-facts), which NodeCIDR needs',
-      node.podCIDRs,
-    );
+  requirePodNetworks(config, node);
   const state = desired(manifests.services, manifests.slices, node, config);
   reportSkipped(state, strict, context.io);
   return { config, node, state, problems: manifests.problems };

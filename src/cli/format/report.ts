@@ -27,7 +27,7 @@ const plural = (count: number, noun: string): string =>
   `${count} ${count === 1 ? noun : noun.replace(/y$/, 'ie').replace(/ss$/, 'sse')}${count === 1 ? '' : 's'}`;
 
 /** `added: 9 virtual servers, 27 real servers; removed: 1 address` */
-function summary(results: readonly OperationResult[]): string {
+export function summary(results: readonly OperationResult[]): string {
   const counts = new Map<string, Map<string, number>>();
   for (const { operation, status } of results) {
     if (status !== 'done') continue;

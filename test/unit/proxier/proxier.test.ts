@@ -498,16 +498,19 @@ describe('run()', () => {
       asked++;
       return NODE;
     };
-    const seen = await running({ minSyncPeriod: 500, syncPeriod: 100_000, node }, async (proxier, advance) => {
-      proxier.refresh(); // Nothing is known yet.
-      await advance(100);
-      const { services, slices } = many(1);
-      proxier.replace(services, slices);
-      await advance(100);
-      proxier.refresh();
-      proxier.refresh();
-      await advance(2000);
-    });
+    const seen = await running(
+      { minSyncPeriod: 500, syncPeriod: 100_000, node },
+      async (proxier, advance) => {
+        proxier.refresh(); // Nothing is known yet.
+        await advance(100);
+        const { services, slices } = many(1);
+        proxier.replace(services, slices);
+        await advance(100);
+        proxier.refresh();
+        proxier.refresh();
+        await advance(2000);
+      },
+    );
     expect(seen).toEqual(['full 100', 'full 600']);
     expect(asked).toBe(2);
   });
