@@ -6,19 +6,19 @@
  *   scripts/vm --timeout 3600 --memory 4096 --env RULES=nft npm run bench -- proxier-scale
  *   SERVICES=1000 ENDPOINTS=3 FAKE=1 npm run bench -- proxier-scale
  */
-import { existsSync } from 'node:fs';
 import { openKernel } from '../src/kernel/open.js';
 import type { Kernel } from '../src/kernel/types.js';
 import { Proxier, type SyncReport } from '../src/proxier/index.js';
 import { proxyConfig } from '../src/proxy/index.js';
 import { fakeKernel } from '../src/testing.js';
 import { manyService, manySlice, messagesTo, NODE_A } from '../test/support/many-services.js';
+import { missing } from '../test/support/needs.js';
 import { makeNetns, type TestNetns } from '../test/support/netns.js';
 
 const count = Number(process.env['SERVICES'] ?? 10_000);
 const endpoints = Number(process.env['ENDPOINTS'] ?? 10);
 const rules = process.env['RULES'] === 'nft' ? 'nft' : 'iptables';
-const fake = process.env['FAKE'] === '1' || !existsSync('/proc/net/ip_vs');
+const fake = process.env['FAKE'] === '1' || missing(['ipvs', 'ipset', 'rules', 'dummy']) !== undefined;
 
 let messages = 0;
 function show(what: string, report: SyncReport, kernel: Kernel): void {
