@@ -69,6 +69,7 @@ async function boot(run: Run, work: string, children: Child[], ports: Port[]): P
     accelerator,
     memoryMegabytes: options.memoryMegabytes,
     cpus: options.cpus,
+    append: options.append,
     image: kernel.image,
     initrd,
     console: log,

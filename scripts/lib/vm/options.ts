@@ -10,6 +10,8 @@ export interface Options {
   readonly bootTimeoutSeconds: number;
   readonly memoryMegabytes: number;
   readonly cpus: number;
+  /** Words for the command line of the kernel besides ours: `ipv6.disable=1`. */
+  readonly append: string;
   /** Run without a virtual machine where the host's own kernel has IPVS. */
   readonly ifNeeded: boolean;
   /** Give the command a terminal. */
@@ -40,6 +42,7 @@ the command's. Without COMMAND: an interactive shell.
   --timeout SECONDS   time limit of COMMAND, 0 for none               [900; none for a shell]
   --memory MB         memory of the guest, its writable layer included [2048]
   --cpus N            processors of the guest                         [those of the host, at most 4]
+  --append WORDS      more for the command line of the kernel, such as ipv6.disable=1
   --out FOLDER        share FOLDER read-write, as $IPVS_VM_OUT: results get out this way
   --write             share the working directory read-write as well
   --env NAME[=VALUE]  pass another environment variable (passed anyway: PATH, HOME, CI, TERM, LANG,
@@ -62,6 +65,7 @@ export function parseOptions(argv: readonly string[], cwd: string, hostCpus: num
     bootTimeout: 120,
     memory: 2048,
     cpus: Math.min(hostCpus, 4),
+    append: '',
     out: undefined as string | undefined,
   };
   const flags = new Set<string>();
@@ -103,6 +107,9 @@ export function parseOptions(argv: readonly string[], cwd: string, hostCpus: num
       case '--cpus':
         values.cpus = number(name, 1);
         break;
+      case '--append':
+        values.append = text(name);
+        break;
       case '--out':
         values.out = text(name);
         break;
@@ -133,6 +140,7 @@ export function parseOptions(argv: readonly string[], cwd: string, hostCpus: num
     bootTimeoutSeconds: values.bootTimeout,
     memoryMegabytes: values.memory,
     cpus: values.cpus,
+    append: values.append,
     ifNeeded: flags.has('--if-needed'),
     tty: flags.has('--tty') || command.length === 0,
     writable: flags.has('--write') ? [cwd] : [],

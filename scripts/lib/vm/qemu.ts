@@ -12,6 +12,8 @@ export interface Machine {
   readonly accelerator: Accelerator;
   readonly memoryMegabytes: number;
   readonly cpus: number;
+  /** Words for the kernel's command line. */
+  readonly append: string;
   readonly image: string;
   readonly initrd: string;
   readonly console: string;
@@ -53,6 +55,7 @@ export function qemuCommand(machine: Machine): { command: string; args: string[]
     'random.trust_cpu=on',
     'tsc=reliable',
     'rcupdate.rcu_expedited=1', // removing a namespace waits for several grace periods
+    machine.append,
   ];
   const args = [
     ...['-M', 'q35', ...cpu(machine.accelerator), '-smp', String(cpus), '-m', `${memoryMegabytes}M`],

@@ -14,7 +14,8 @@ describe('the command line of scripts/vm', () => {
   });
 
   it('leaves options after the command to the command', () => {
-    expect(parsed('--cpus', '1', 'ls', '--kernel', '-l')).toMatchObject({
+    expect(parsed('--cpus', '1', '--append', 'ipv6.disable=1', 'ls', '--kernel', '-l')).toMatchObject({
+      append: 'ipv6.disable=1',
       command: ['ls', '--kernel', '-l'],
       cpus: 1,
       kernel: 'default',
