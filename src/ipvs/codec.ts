@@ -301,6 +301,15 @@ export function tableOf(bytes: Uint8Array | undefined, size: number): Table {
   return { bytes: held, view: viewOf(held), length: Math.floor(held.byteLength / size) };
 }
 
+/** Whether {@link unpackServiceId} has an answer. */
+export function isNamedService({ bytes, view }: Table, offset: number): boolean {
+  return (
+    familyOf(view.getUint16(offset + IpvsService.family, LITTLE_ENDIAN)) !== undefined &&
+    (bytes[offset + IpvsService.byFwmark] === 1 ||
+      protocolName(view.getUint16(offset + IpvsService.protocol, LITTLE_ENDIAN)) !== undefined)
+  );
+}
+
 /** Identity in an `IpvsService` at `offset`; undefined for a protocol that this package has no name for. */
 export function unpackServiceId({ bytes, view }: Table, offset: number): ServiceId | undefined {
   const family = familyOf(view.getUint16(offset + IpvsService.family, LITTLE_ENDIAN));

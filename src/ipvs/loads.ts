@@ -1,5 +1,6 @@
 import { IpvsDest, IpvsService } from '../native/records.js';
 import {
+  isNamedService,
   LITTLE_ENDIAN,
   type Table,
   unpackDestinationId,
@@ -20,21 +21,42 @@ export async function readLoads(exchange: Exchange, options: LoadOptions): Promi
   checkOptions(call);
   const matches = parseFilter(filter, 'options.filter');
   const { services, destinations } = await exchange.listLoads(call);
+  const names = new Names(services);
   const pace = new Pace(call.signal);
-  const ids: (ServiceId | undefined)[] = [];
+  const meant: boolean[] = [];
   for (let i = 0; i < services.length; i++) {
-    const id = unpackServiceId(services, i * IpvsService.size);
-    ids.push(id !== undefined && matches?.(id) !== false ? id : undefined);
+    // Names are made when they are asked for: most are never.
+    const id = matches === undefined ? undefined : names.of(i);
+    meant.push(matches === undefined ? names.has(i) : id !== undefined && matches(id));
     if (pace.due()) await pace.rest();
   }
-  if (!ids.includes(undefined)) return new Loads(ids, destinations, undefined);
+  if (!meant.includes(false)) return new Loads(names, destinations, undefined);
   const chosen = new Uint32Array(destinations.length);
   let length = 0;
   for (let i = 0; i < destinations.length; i++) {
-    if (ids[serviceOf(destinations, i)] !== undefined) chosen[length++] = i;
+    if (meant[serviceOf(destinations, i)] === true) chosen[length++] = i;
     if (pace.due()) await pace.rest();
   }
-  return new Loads(ids, destinations, chosen.subarray(0, length));
+  return new Loads(names, destinations, chosen.subarray(0, length));
+}
+
+/** Identities of the virtual servers of a table, by index. */
+class Names {
+  readonly #table: Table;
+  readonly #known: (ServiceId | undefined)[] = [];
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** False for a protocol that this package has no name for. */
+  has(index: number): boolean {
+    return isNamedService(this.#table, index * IpvsService.size);
+  }
+
+  of(index: number): ServiceId | undefined {
+    return (this.#known[index] ??= unpackServiceId(this.#table, index * IpvsService.size));
+  }
 }
 
 function serviceOf({ view }: Table, index: number): number {
@@ -43,14 +65,14 @@ function serviceOf({ view }: Table, index: number): number {
 
 /** Reads each number when it is asked for: a hundred thousand real servers cost nothing before. */
 class Loads implements ServerLoads {
-  readonly #services: readonly (ServiceId | undefined)[];
+  readonly #names: Names;
   readonly #table: Table;
   /** Undefined: all, in their order. */
   readonly #chosen: Uint32Array | undefined;
   readonly length: number;
 
-  constructor(services: readonly (ServiceId | undefined)[], table: Table, chosen: Uint32Array | undefined) {
-    this.#services = services;
+  constructor(names: Names, table: Table, chosen: Uint32Array | undefined) {
+    this.#names = names;
     this.#table = table;
     this.#chosen = chosen;
     this.length = chosen === undefined ? table.length : chosen.length;
@@ -87,7 +109,7 @@ class Loads implements ServerLoads {
 
   get(index: number): ServerLoad {
     const offset = this.#offset(index);
-    const service = this.#services[serviceOf(this.#table, offset / IpvsDest.size)];
+    const service = this.#names.of(serviceOf(this.#table, offset / IpvsDest.size));
     if (service === undefined) throw new RangeError(`real server ${String(index)} has no virtual server`);
     const { address, family, port } = unpackDestinationId(this.#table, offset);
     const { forwarding, weight, upperThreshold, lowerThreshold } = unpackDestinationSettings(
