@@ -5,6 +5,10 @@ import { parseSave } from '../../src/ipvs/text/parse-save.js';
 import type { IpvsOperation, RealServerSpec, VirtualServerSpec } from '../../src/ipvs/types.js';
 import { openKernel } from '../../src/kernel/open.js';
 import type { Kernel } from '../../src/kernel/types.js';
+import { apply, type Plan, plan } from '../../src/plan/index.js';
+import { observe } from '../../src/plan/observe.js';
+import type { DesiredState, OwnershipScope } from '../../src/plan/types.js';
+import { noRules } from '../../src/rules/diff.js';
 import { describeKernel } from '../support/backends.js';
 import { runIpvsadm } from '../support/ipvsadm.js';
 import { withManyNetns } from '../support/netns.js';
@@ -98,6 +102,9 @@ async function program(kernel: Kernel, table: Table): Promise<void> {
 /** What was asked for is what is there, and asking again changes nothing. */
 async function expectSettled(kernel: Kernel, table: Table): Promise<void> {
   expect(exact(await kernel.ipvs.list())).toBe(exact(table));
+  const unchanged = table.reduce((sum, { realServers = [] }) => sum + 1 + realServers.length, 0);
+  const compared = await kernel.ipvs.sync(table, { owner: {}, dryRun: true });
+  expect(compared).toMatchObject({ changes: [], unchanged });
   for (const spec of table) expect(await kernel.ipvs.ensure(spec)).toMatchObject({ changed: false });
 }
 
@@ -133,6 +140,58 @@ async function check(cases: readonly Case[]): Promise<void> {
     }
   });
 }
+
+/** Nothing but virtual servers, and the sets that say whose they are. */
+const SCOPE: OwnershipScope = {
+  families: [
+    { family: 'inet', sets: [], chains: [], record: 'TABLE-RECORD' },
+    { family: 'inet6', sets: [], chains: [], record: 'TABLE-6-RECORD' },
+  ],
+  interface: 'table0',
+};
+
+/** A plan has no virtual servers by firewall mark: it could not record them. */
+const plannable = (table: Table): Table => table.filter(({ url: text }) => !text.startsWith('fwmark'));
+
+function desiredOf(table: Table): DesiredState {
+  const families = SCOPE.families.map(({ family }) => ({
+    family,
+    virtualServers: table.filter(({ url: text }) => isInet6(text) === (family === 'inet6')),
+    sets: [],
+    rules: noRules(family),
+    boundAddresses: [],
+  }));
+  return { families, interface: false, sysctls: [] };
+}
+
+async function planFor(kernel: Kernel, desired: DesiredState): Promise<Plan> {
+  return plan(desired, await observe(kernel, SCOPE, desired), SCOPE);
+}
+
+/** From nothing to one table and on to another one; then there is nothing to do each time. */
+async function checkPlans(cases: readonly (readonly Table[])[]): Promise<void> {
+  await withManyNetns(cases.length, 'plan', async (paths) => {
+    for (const [i, tables] of cases.entries()) {
+      await using kernel = await openKernel({ netns: paths[i] ?? '' });
+      await kernel.link.setUp('lo', true);
+      for (const desired of tables.map(desiredOf)) {
+        const { results } = await apply(kernel, await planFor(kernel, desired));
+        expect(results.filter(({ status }) => status !== 'done')).toEqual([]);
+        expect((await planFor(kernel, desired)).toString()).toBe('');
+        const wanted = desired.families.flatMap(({ virtualServers }) => virtualServers);
+        expect(exact(await kernel.ipvs.list())).toBe(exact(wanted));
+      }
+    }
+  });
+}
+
+describeKernel(['ipvs', 'ipset', 'rules'], 'planned tables of every kind', () => {
+  it('are there once they are applied, and then there is nothing to plan', async () => {
+    const table = anyTable.map(foreign).map(plannable);
+    const round = fc.array(fc.tuple(table, table), { minLength: NAMESPACES, maxLength: NAMESPACES });
+    await fc.assert(fc.asyncProperty(round, checkPlans), { numRuns: 1, endOnFailure: true });
+  });
+});
 
 describeKernel(['ipvs'], 'tables of every kind', () => {
   it.each(ROUNDS)('are the same to ipvsadm and to us, whoever programmed them: round %i', async () => {
