@@ -7,6 +7,7 @@
 
 #include "ipvs/encode.h"
 #include "ipvs/key_index.h"
+#include "ipvs/keys.h"
 #include "ipvs/message.h"
 #include "ipvs/quick_dests.h"
 #include "ipvs/requests.h"
@@ -39,29 +40,6 @@ class LiveRequests final : public FamilyRequests {
   Family& family_;
   bool asked_ = false;
 };
-
-Key keyOf(const seam::IpvsService& service) noexcept {
-  constexpr uint16_t kNoProtocol = UINT16_MAX;
-  Key key;
-  key.put(0, &service.family, sizeof service.family);
-  if (service.byFwmark != 0) {
-    key.put(2, &kNoProtocol, sizeof kNoProtocol);
-    key.put(8, &service.fwmark, sizeof service.fwmark);
-    return key;
-  }
-  key.put(2, &service.protocol, sizeof service.protocol);
-  key.put(4, &service.port, sizeof service.port);
-  key.put(8, service.address, sizeof service.address);
-  return key;
-}
-
-Key keyOf(const seam::IpvsDest& dest) noexcept {
-  Key key;
-  key.put(0, &dest.family, sizeof dest.family);
-  key.put(2, &dest.port, sizeof dest.port);
-  key.put(4, dest.address, sizeof dest.address);
-  return key;
-}
 
 /// Keep the record at the end of `table`, unless its key was seen: then it replaces the older one,
 /// which it is fresher than.
@@ -207,23 +185,31 @@ int Family::dumpServices(const seam::IpvsOp& op, seam::Reply& reply) noexcept {
 int Family::dumpDestsOfAll(bool quick, seam::Reply& reply) noexcept {
   nl::Bytes request;
   DestSink sink(reply);
-  QuickDests options;
-  const bool fast = quick && options.open(endpoint_);
-  for (uint32_t i = 0; i < reply.ipvsServices.count(); ++i) {
-    const seam::IpvsService& service = reply.ipvsServices[i];
-    if (fast && options.read(service, i, reply.ipvsDests)) continue;
+  const auto dumpOf = [&](uint32_t index) noexcept {
+    const seam::IpvsService& service = reply.ipvsServices[index];
     request.clear();
     nl::MessageWriter writer(request);
     encodeGetDest(service, id_, writer);
     if (!writer.ok()) return -ENOMEM;
     const uint32_t before = reply.ipvsDests.count();
-    sink.begin(i, service.family);
-    const int error = dumpTwice(endpoint_, Endpoint::DumpSize::kSmall,
-                                {request.data(), request.size()}, sink, [&]() noexcept {
-                                  reply.ipvsDests.truncate(before);
-                                  sink.begin(i, service.family);
-                                });
-    if (error != 0) return error;
+    const auto restart = [&]() noexcept {
+      reply.ipvsDests.truncate(before);
+      sink.begin(index, service.family);
+    };
+    restart();
+    return dumpTwice(endpoint_, Endpoint::DumpSize::kSmall, {request.data(), request.size()}, sink,
+                     restart);
+  };
+  QuickDests options;
+  const bool fast = quick && options.open(endpoint_);
+  for (uint32_t i = 0; i < reply.ipvsServices.count(); ++i) {
+    if (fast && options.read(reply.ipvsServices[i], i, reply.ipvsDests)) continue;
+    if (const int error = dumpOf(i); error != 0) return error;
+  }
+  if (!fast) return 0;
+  nl::Table<uint32_t> again = options.dropMoved(reply.ipvsServices, reply.ipvsDests);
+  for (const uint32_t index : again) {
+    if (const int error = dumpOf(index); error != 0) return error;
   }
   return 0;
 }

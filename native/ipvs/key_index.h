@@ -44,6 +44,11 @@ class KeyIndex {
     return kNone;
   }
 
+  /// The number of the key, or kNone.
+  [[nodiscard]] uint32_t find(const Key& key) noexcept {
+    return slots_.count() == 0 ? kNone : probe(key).number;
+  }
+
   void clear() noexcept {
     used_ = 0;
     // Shrink after a large one: clearing has to stay cheap for thousands of small ones.

@@ -187,6 +187,41 @@ describeKernel(['ipvs'], 'ipvs on the kernel', () => {
     expect(await ipvs.list()).toHaveLength(400);
   });
 
+  it('tells the loads of each real server once while others write', async () => {
+    const urls = Array.from({ length: 300 }, (_, i) => `tcp://${address(96, i)}:80` as const);
+    const stay = [
+      { address: '10.244.1.7', port: 80 },
+      { address: '2001:db8::7', port: 80, forwarding: 'tunnel' as const },
+    ];
+    await ipvs.sync(
+      urls.map((url, i) => ({ url, realServers: stay.slice(0, 1 + (i % 2)) })),
+      { owner: {} },
+    );
+    const other = await openKernel({ netns: netns.path });
+    const writing = new AbortController();
+    const churn = (async () => {
+      for (let i = 0; !writing.signal.aborted; i++) {
+        const op = i % 2 === 0 ? ('addReal' as const) : ('removeReal' as const);
+        await other.ipvs.batch(
+          urls.map((virtualServer) => ({ op, virtualServer, realServer: '10.244.1.8:80' })),
+        );
+      }
+    })();
+    try {
+      for (let look = 0; look < 8; look++) {
+        const loads = [...(await ipvs.loads())];
+        const names = loads.map((load) => `${load.virtualServer} ${load.address}`);
+        expect(new Set(names).size).toBe(names.length);
+        // Those that nobody touches are all there.
+        expect(names.filter((name) => name.endsWith(' 10.244.1.7'))).toHaveLength(urls.length);
+      }
+    } finally {
+      writing.abort();
+      await churn;
+      await other.close();
+    }
+  });
+
   it('has the counters that the kernel has', async () => {
     const udp = 'udp://10.96.0.10:53';
     await ipvs.add(udp, { scheduler: 'rr' });
