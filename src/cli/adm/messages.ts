@@ -33,7 +33,7 @@ const COMMON: Readonly<Record<string, string>> = {
   ENOPROTOOPT: 'Protocol not available',
   ERANGE: 'Numerical result out of range',
   ENODEV: 'No such device',
-  EAFNOSUPPORT: 'Address family not supported by protocol',
+  EAFNOSUPPORT: 'Operation not supported with specified address family',
   EADDRINUSE: 'Address already in use',
   EADDRNOTAVAIL: 'Cannot assign requested address',
   ENETUNREACH: 'Network is unreachable',

@@ -42,3 +42,13 @@ it('a slow reader is waited for', async () => {
   stdout.resume();
   expect(await running).toBe(0);
 });
+
+it('a kernel without IPv6 is named in the words of ipvsadm', async () => {
+  const kernel = fakeKernel();
+  kernel.fake.ipvs.machine = { ...kernel.fake.ipvs.machine, ipv6: false };
+  const stderr = new PassThrough();
+  const io = { stdout: stderr, stderr, stdin: Readable.from([]) };
+  // Seen with ipvsadm 1.31 on Linux 6.1 that was started with ipv6.disable=1.
+  expect(await runAdm(['-A', '-t', '[2001:db8::1]:80'], io, kernel)).toBe(255);
+  expect(String(stderr.read())).toBe('Operation not supported with specified address family\n');
+});
