@@ -1,19 +1,21 @@
 /**
- * A process that lives to be killed: in each of the network namespaces that it is given by path it applies and cleans up a small
- * state, again and again, all at the same time. It says `begun` once it has done each once.
+ * A process that lives to be killed: with the back end of the first argument, in each of the network namespaces that it is given by path,
+ * it applies and cleans up a small state, again and again, all at the same time. It says `begun` once it has done each once.
  */
 import { openKernel } from '../../src/kernel/open.js';
 import { apply, nothing, observe, plan } from '../../src/plan/index.js';
-import { CRASH_SCOPE, CRASH_STATE } from './crash-state.js';
+import { crashScope, crashState } from './crash-state.js';
+
+const [backend, ...paths] = process.argv.slice(2);
+if (backend !== 'iptables' && backend !== 'nft') throw new Error(`no back end: ${backend ?? ''}`);
+const scope = crashScope(backend);
+const state = crashState(backend);
 
 async function loop(path: string, begun: () => void): Promise<never> {
   const kernel = await openKernel({ netns: path });
   for (;;) {
-    for (const wanted of [CRASH_STATE, nothing()]) {
-      const report = await apply(
-        kernel,
-        plan(wanted, await observe(kernel, CRASH_SCOPE, wanted), CRASH_SCOPE),
-      );
+    for (const wanted of [state, nothing()]) {
+      const report = await apply(kernel, plan(wanted, await observe(kernel, scope, wanted), scope));
       if (!report.ok)
         throw new Error(JSON.stringify(report.results.filter(({ status }) => status !== 'done')));
     }
@@ -21,7 +23,6 @@ async function loop(path: string, begun: () => void): Promise<never> {
   }
 }
 
-const paths = process.argv.slice(2);
 let waiting = paths.length;
 await Promise.all(
   paths.map((path) =>
