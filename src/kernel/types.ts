@@ -46,6 +46,7 @@ export interface Features {
         readonly available: true;
         /** Of the module: `1.2.1`. */
         readonly version: string;
+        /** Buckets; 0 on 7.2 while the namespace has no virtual server. */
         readonly connectionTableSize: number;
         /** By name, those that Linux has. `none` can always be had. */
         readonly schedulers: Readonly<Record<string, ModuleState>>;

@@ -591,8 +591,9 @@ describeOn(['ipvs'], 'ipvs: batches', (open) => {
 });
 
 describeOn(['ipvs'], 'ipvs: the namespace', (open) => {
-  it('has a version and the size of a table', async () => {
+  it('has a version and, from the first virtual server on, the size of a table', async () => {
     const { ipvs } = await open();
+    await ipvs.add('tcp://10.0.0.1:80'); // 7.2 has no table before
     const info = await ipvs.info();
     expect(info.version).toMatch(/^1\.\d+\.\d+$/);
     expect(Math.log2(info.connectionTableSize) % 1).toBe(0);

@@ -18,6 +18,7 @@ import type { IpvsEvent, WatchOptions } from './watch.js';
 export interface IpvsInfo {
   /** `1.2.1` */
   readonly version: string;
+  /** Buckets of the connection table. 7.2 makes the table of a namespace with its first virtual server, and answers 0 until then (observed). */
   readonly connectionTableSize: number;
 }
 
