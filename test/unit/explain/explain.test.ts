@@ -1,49 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import {
-  desired,
-  desiredView,
   explain,
   type Explanation,
   formatExplanation,
   type NodeView,
   type Packet,
-  parseNodeFacts,
   type Profile,
-  proxyConfig,
   type ProxyConfig,
-  readManifests,
 } from '../../../src/proxy/index.js';
-
-const example = (name: string): Promise<string> =>
-  readFile(new URL(`../../../examples/${name}`, import.meta.url), 'utf8');
-
-const { services, slices } = readManifests([{ file: 'cluster.yaml', text: await example('cluster.yaml') }]);
-const node = parseNodeFacts(JSON.parse(await example('node-facts.json')));
-
-/** The sample cluster, as node-a would be programmed. */
-function view(
-  profile: Profile,
-  config: Partial<ProxyConfig> = {},
-  family: 'inet' | 'inet6' = 'inet',
-  given = services,
-  name = node.name,
-): NodeView {
-  const clusterCIDR = ['10.244.0.0/16', 'fd00:10:244::/48'];
-  const state = desired(given, slices, { ...node, name }, proxyConfig({ profile, clusterCIDR, ...config }));
-  const of = state.families.find((f) => f.family === family);
-  if (of === undefined) throw new Error(family);
-  const primaryIP = node.primaryIPs[family === 'inet' ? 0 : 1];
-  return desiredView(
-    of,
-    {
-      interface: 'kube-ipvs0',
-      interfaces: node.interfaces,
-      ...(primaryIP === undefined ? {} : { primaryIP }),
-    },
-    state.rules,
-  );
-}
+import { services, view } from './view.js';
 
 /** `tcp 10.96.0.10 80` from somewhere. */
 function packet(to: string, source: string, more: Partial<Packet> = {}): Packet {

@@ -1,44 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  desired,
-  desiredView,
   explain,
   type Explanation,
   formatExplanation,
   type NodeView,
   type Packet,
-  parseNodeFacts,
-  type Profile,
-  proxyConfig,
-  readManifests,
-  type RulesBackend,
 } from '../../../src/proxy/index.js';
-import type { Family } from '../../../src/net/address.js';
+import { view } from './view.js';
 import type { NftTable } from '../../../src/rules/nft/types.js';
-
-const example = (name: string): Promise<string> =>
-  readFile(new URL(`../../../examples/${name}`, import.meta.url), 'utf8');
-const { services, slices } = readManifests([{ file: 'cluster.yaml', text: await example('cluster.yaml') }]);
-const node = parseNodeFacts(JSON.parse(await example('node-facts.json')));
-
-function view(profile: Profile, backend: RulesBackend, family: Family = 'inet'): NodeView {
-  const clusterCIDR = ['10.244.0.0/16', 'fd00:10:244::/48'];
-  const state = desired(services, slices, node, proxyConfig({ profile, clusterCIDR, rules: backend }));
-  const of = state.families.find((f) => f.family === family);
-  if (of === undefined) throw new Error(family);
-  const primaryIP = node.primaryIPs[family === 'inet' ? 0 : 1];
-  return desiredView(
-    of,
-    {
-      interface: 'kube-ipvs0',
-      interfaces: node.interfaces,
-      ...(primaryIP === undefined ? {} : { primaryIP }),
-    },
-    state.rules,
-  );
-}
 
 const tcp = (destination: string, destinationPort: number, source: string): Packet => ({
   protocol: 'tcp',
@@ -103,7 +73,10 @@ describe('explain with nft', () => {
       (['inet', 'inet6'] as const).map((family) => ({ profile, family })),
     ),
   )('says of every packet what it says with iptables: $profile, $family', ({ profile, family }) => {
-    const [nft, iptables] = [view(profile, 'nft', family), view(profile, 'iptables', family)];
+    const [nft, iptables] = [
+      view(profile, { rules: 'nft' }, family),
+      view(profile, { rules: 'iptables' }, family),
+    ];
     expect(nft.nft).toBeDefined();
     const seen = new Set<string>();
     fc.assert(
@@ -119,7 +92,7 @@ describe('explain with nft', () => {
   });
 
   it('names chain, rule and element in the words of nft', () => {
-    const current = view('current', 'nft');
+    const current = view('current', { rules: 'nft' });
     const inside = explain(current, tcp('198.51.100.20', 80, '192.0.2.100'));
     expect(inside.steps).toContainEqual({
       hook: 'INPUT',
@@ -137,7 +110,7 @@ describe('explain with nft', () => {
   });
 
   it('stops what the node may not reach before IPVS knows of it', () => {
-    const { outcome } = explain(view('current', 'nft'), tcp('198.51.100.20', 80, 'node'));
+    const { outcome } = explain(view('current', { rules: 'nft' }), tcp('198.51.100.20', 80, 'node'));
     expect(outcome).toEqual({
       verdict: 'dropped',
       by: {
@@ -151,7 +124,7 @@ describe('explain with nft', () => {
   });
 
   it('takes what it cannot judge for not matching, and says so', () => {
-    const base = view('current', 'nft');
+    const base = view('current', { rules: 'nft' });
     const table = base.nft!;
     const first = (...texts: readonly string[]): NodeView => ({
       ...base,
@@ -193,7 +166,7 @@ describe('explain with nft', () => {
     ['meta mark set meta mark & 0xfffffffa ^ 0x6', 0x6],
     ['meta mark set meta mark ^ 0x80000000', 0x80000000],
   ])('follows the mark: %s', (text, mark) => {
-    const base = view('current', 'nft');
+    const base = view('current', { rules: 'nft' });
     const nft: NftTable = {
       family: 'inet',
       sets: [],
