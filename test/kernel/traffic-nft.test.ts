@@ -97,8 +97,10 @@ describeKernel(['ipvs', 'ipset', 'rules', 'nft', 'dummy'], 'real packets through
     ];
     let over = false;
     let rounds = 0;
+    // Until the node is programmed, however slow or fast the machine is, and once more after it.
     const keepAsking = async (): Promise<void> => {
-      for (; !over; rounds++) {
+      for (let last = false; !last; rounds++) {
+        last = over;
         for (const { from, url, answered } of questions) {
           const { by, errors } = await ask(from, url, { count: 1, timeoutMs: answered ? 8000 : 400 });
           expect({ from, url, answered: by.length > 0, errors }).toMatchObject({
@@ -112,7 +114,7 @@ describeKernel(['ipvs', 'ipset', 'rules', 'nft', 'dummy'], 'real packets through
       }
     };
     await Promise.all([program('nft').finally(() => (over = true)), keepAsking()]);
-    expect(rounds).toBeGreaterThan(2);
+    expect(rounds).toBeGreaterThan(1);
     // Of ipset the record is left.
     const left = (await kernel.ipset.list()).map(({ name }) => name).sort();
     expect(left).toEqual(['IPVS-6-OWNED', 'IPVS-OWNED']);
