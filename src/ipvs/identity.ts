@@ -24,6 +24,9 @@ export type ServiceId =
       readonly port?: undefined;
     };
 
+/** Identity of a virtual server by address. */
+export type AddressId = Extract<ServiceId, { readonly address: string }>;
+
 /** Identity of a real server within its virtual server, parsed. The address is canonical. */
 export interface DestinationId {
   readonly family: Family;
@@ -44,12 +47,19 @@ export function fwmarkId(family: Family, fwmark: number): ServiceId {
   return { url: `${family === 'inet6' ? 'fwmark6' : 'fwmark'}://${String(fwmark)}`, family, fwmark };
 }
 
-const URL_SHAPE =
-  'PROTOCOL://ADDRESS:PORT (tcp, udp, sctp; an IPv6 address in brackets), fwmark://MARK or fwmark6://MARK';
+const ADDRESS_SHAPE = 'PROTOCOL://ADDRESS:PORT (tcp, udp, sctp; an IPv6 address in brackets)';
+const URL_SHAPE = `${ADDRESS_SHAPE}, fwmark://MARK or fwmark6://MARK`;
 
-function parseUrl(text: string, path: string): ServiceId {
+/** Identity behind a URL where a firewall mark is none. @throws ValidationError */
+export function parseAddressUrl(text: string, path = 'url'): AddressId {
+  const id = parseUrl(text, path, ADDRESS_SHAPE);
+  if (id.fwmark !== undefined) throw new ValidationError(path, ADDRESS_SHAPE, text);
+  return id;
+}
+
+function parseUrl(text: string, path: string, shape = URL_SHAPE): ServiceId {
   const separator = text.indexOf('://');
-  if (separator < 0) throw new ValidationError(path, URL_SHAPE, text);
+  if (separator < 0) throw new ValidationError(path, shape, text);
   const scheme = text.slice(0, separator).toLowerCase();
   const rest = text.slice(separator + 3);
   switch (scheme) {
@@ -66,11 +76,11 @@ function parseUrl(text: string, path: string): ServiceId {
     case 'udp':
     case 'sctp': {
       const { address, family, port } = splitHostPort(rest, path);
-      if (port === undefined) throw new ValidationError(path, `${URL_SHAPE}, with the port`, text);
+      if (port === undefined) throw new ValidationError(path, `${shape}, with the port`, text);
       return addressId(scheme, family, address, port);
     }
     default:
-      throw new ValidationError(path, URL_SHAPE, text);
+      throw new ValidationError(path, shape, text);
   }
 }
 

@@ -1,22 +1,10 @@
-import { ValidationError } from '../errors.js';
-import { parseVirtualServer, type ServiceId } from '../ipvs/identity.js';
+import { type AddressId, parseAddressUrl } from '../ipvs/identity.js';
 import { parseSpec, type ServiceEntry } from '../ipvs/spec.js';
 import type { VirtualServerSpec } from '../ipvs/types.js';
 import { parseAddress } from '../net/address.js';
 import { PROTOCOL_NUMBER } from '../net/protocol.js';
 
-/** Identity of a virtual server by address. */
-export type AddressId = Extract<ServiceId, { readonly address: string }>;
-
-/**
- * Identity behind a URL.
- * @throws ValidationError for anything malformed, and for firewall marks: a plan could not record those as ours.
- */
-export function parseUrl(url: string, path = 'url'): AddressId {
-  const id = parseVirtualServer(url, path);
-  if (id.fwmark !== undefined) throw new ValidationError(path, 'a virtual server by address', url);
-  return id;
-}
+export { type AddressId, parseAddressUrl as parseUrl };
 
 /** The entry of a `hash:ip,port` set that stands for a virtual server: `10.96.0.10,tcp:80`. */
 export function recordEntry({ address, protocol, port }: AddressId): string {
@@ -33,8 +21,8 @@ export function sortKey({ protocol, family, address, port }: Omit<AddressId, 'ur
 /** A wanted virtual server by address, in the terms of the kernel, with all defaults filled in. */
 export type WantedServer = ServiceEntry & { readonly id: AddressId };
 
-/** @throws ValidationError below `path`, also for a firewall mark and for a real server that comes twice */
+/** @throws ValidationError below `path`, also for a firewall mark, which a plan could not record as ours, and for a real server that comes twice */
 export function wantedServer(spec: VirtualServerSpec, path = 'virtualServer'): WantedServer {
   const { settings, destinations } = parseSpec(spec, path);
-  return { id: parseUrl(spec.url, `${path}.url`), settings, destinations };
+  return { id: parseAddressUrl(spec.url, `${path}.url`), settings, destinations };
 }

@@ -478,6 +478,11 @@ describe('ipvs explain', () => {
       'destination: expected',
     ],
     [
+      'a firewall mark',
+      ['explain', 'fwmark://7', '--from', '10.244.1.2', ...SAMPLE],
+      'destination: expected PROTOCOL://ADDRESS:PORT (tcp, udp, sctp; an IPv6 address in brackets), received',
+    ],
+    [
       'a name for an address',
       ['explain', 'tcp://10.96.0.10:80', '--from', 'cafe', ...SAMPLE],
       '--from: expected',
