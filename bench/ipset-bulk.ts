@@ -17,6 +17,8 @@ import { buildLimit } from './support/limit.js';
 const count = Number(process.env['ELEMENTS'] ?? 100_000);
 const rounds = Number(process.env['ROUNDS'] ?? 5);
 const hashSize = 2 ** Math.ceil(Math.log2(count / 2));
+/** The same for everybody: with some of the random ones a bucket overflows and the whole hash is made anew, at a third of the cost. */
+const initialValue = 0x12345678;
 
 const address = (i: number): string =>
   `10.${String((i >> 16) & 255)}.${String((i >> 8) & 255)}.${String(i & 255)}`;
@@ -48,7 +50,7 @@ const program = async (command: string, stdin = ''): Promise<Seconds> => {
 const ready = [...texts()];
 const list = Buffer.from(ready.join('\n'));
 const restore = (protocol: string): string =>
-  `create web hash:ip,port hashsize ${String(hashSize)} maxelem ${String(count)}\n` +
+  `create web hash:ip,port hashsize ${String(hashSize)} maxelem ${String(count)} initval 0x${initialValue.toString(16)}\n` +
   ready.map((text) => `add web ${text.replace('tcp', protocol)}\n`).join('');
 const named = restore('tcp');
 const numeric = restore('6');
@@ -59,7 +61,7 @@ console.log(
 
 let set: IPSet<'hash:ip,port'>;
 const create = async (): Promise<void> => {
-  set = await ipset.create('web', 'hash:ip,port', { hashSize, maxElements: count });
+  set = await ipset.create('web', 'hash:ip,port', { hashSize, maxElements: count, initialValue });
 };
 const check = async (): Promise<void> => {
   const size = await set.size();

@@ -16,9 +16,19 @@ std::string_view stringOf(std::span<const uint8_t> heap, uint32_t offset,
   return {reinterpret_cast<const char*>(heap.data()) + offset, length};
 }
 
+// Most elements have none of these: one question instead of seven.
+constexpr uint32_t kExtensions = seam::kEntryTimeout | seam::kEntryBytes | seam::kEntryPackets |
+                                 seam::kEntryComment | seam::kEntrySkbMark | seam::kEntrySkbPrio |
+                                 seam::kEntrySkbQueue;
+constexpr uint32_t kOtherParts = seam::kEntryCadtFlags | seam::kEntryMark | seam::kEntryMac |
+                                 seam::kEntryName | seam::kEntryNameRef | seam::kEntryIface;
+constexpr uint32_t kOtherAddresses =
+    seam::kEntryIpTo | seam::kEntryCidr | seam::kEntryIp2 | seam::kEntryCidr2 | seam::kEntryIp2To;
+
 void encodeAddresses(const SetEntry& e, MessageWriter& w) noexcept {
   const bool ipv6 = e.family == AF_INET6;
   if ((e.parts & seam::kEntryIp) != 0) putAddress(w, IPSET_ATTR_IP, ipv6, e.ip);
+  if ((e.parts & kOtherAddresses) == 0) return;
   if ((e.parts & seam::kEntryIpTo) != 0) putAddress(w, IPSET_ATTR_IP_TO, false, e.ipTo);
   if ((e.parts & seam::kEntryCidr) != 0) w.put(IPSET_ATTR_CIDR, e.cidr);
   if ((e.parts & seam::kEntryIp2) != 0) putAddress(w, IPSET_ATTR_IP2, ipv6, e.ip2);
@@ -76,6 +86,7 @@ void encodeEntry(const SetEntry& e, std::span<const uint8_t> heap, MessageWriter
   if ((e.parts & seam::kEntryPort) != 0) w.putFlagged(IPSET_ATTR_PORT, e.port);
   if ((e.parts & seam::kEntryPortTo) != 0) w.putFlagged(IPSET_ATTR_PORT_TO, e.portTo);
   if ((e.parts & seam::kEntryProto) != 0) w.put(IPSET_ATTR_PROTO, e.proto);
+  if ((e.parts & (kOtherParts | kExtensions)) == 0) return;
   if ((e.parts & seam::kEntryCadtFlags) != 0) w.putFlagged(IPSET_ATTR_CADT_FLAGS, e.cadtFlags);
   if ((e.parts & seam::kEntryMark) != 0) w.putFlagged(IPSET_ATTR_MARK, e.mark);
   if ((e.parts & seam::kEntryMac) != 0) w.put(IPSET_ATTR_ETHER, e.mac, sizeof e.mac);

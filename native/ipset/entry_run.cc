@@ -11,7 +11,6 @@ namespace {
 
 // What a window can hold of the smallest messages.
 constexpr uint32_t kSequencesPerWindow = 4096;
-constexpr uint32_t kUnlimited = 4096;
 // First private code of ip_set; below are ordinary errno values.
 constexpr int32_t kPrivateCodes = 4096;
 
@@ -36,17 +35,18 @@ class EntryRun::Sink final : public nl::ReplySink {
     const nl::Window::Slot slot = run_.window_.slots()[index];
     const uint32_t slotEnd = slot.record + slot.count;
     ++refused_;
+    run_.pace_.careful = true;
     if (run_.ended_) return;
     const uint32_t line = lineOf(error.request);
     if (line > slot.record && line <= slotEnd) {
       refuseElement(line - 1, slotEnd, error);
-    } else if (!run_.numbered_ || (aboutElement(error.code) && slot.count > 1)) {
+    } else if (!run_.pace_.numbered || (aboutElement(error.code) && slot.count > 1)) {
       run_.suspects_.push_back({.from = slot.record, .to = slotEnd});
     } else if (aboutElement(error.code)) {
       refuseElement(slot.record, slotEnd, error);
     } else {
       // The set is missing, the capability is missing …: true for all that is left.
-      run_.reply_.fail(slot.record, error, seam::kFailureWholeMessage);
+      run_.reply_.fail(run_.job_.first + slot.record, error, seam::kFailureWholeMessage);
       if (error.code == -EPERM) run_.reply_.error = -EPERM;
       run_.unsettle(slot.record + 1);
       run_.ended_ = true;
@@ -57,12 +57,12 @@ class EntryRun::Sink final : public nl::ReplySink {
 
  private:
   void refuseElement(uint32_t element, uint32_t slotEnd, const nl::ErrorReply& error) noexcept {
-    run_.reply_.fail(element, error);
+    run_.reply_.fail(run_.job_.first + element, error);
     if (run_.stopOnError_) {
       run_.unsettle(element + 1);
       run_.ended_ = true;
     } else if (element + 1 < slotEnd) {
-      run_.pending_.push_back({.from = element + 1, .to = slotEnd});
+      run_.resume({.from = element + 1, .to = slotEnd});
     }
   }
 
@@ -70,28 +70,32 @@ class EntryRun::Sink final : public nl::ReplySink {
   uint32_t refused_ = 0;
 };
 
-EntryRun::EntryRun(nl::Endpoint& endpoint, const EntryJob& job, bool stopOnError,
+EntryRun::EntryRun(nl::Endpoint& endpoint, const EntryJob& job, bool stopOnError, EntryPace& pace,
                    seam::Reply& reply) noexcept
     : endpoint_(endpoint),
       job_(job),
-      writer_(job, stopOnError ? EntryWriter::kLongMessage : EntryWriter::kShortMessage),
+      writer_(job),
       reply_(reply),
-      window_(endpoint.limits()),
+      window_(endpoint.window()),
       count_(static_cast<uint32_t>(job.entries.size())),
-      perMessage_(writer_.tests() ? 1 : kUnlimited),
+      pace_(pace),
       settled_(count_),
       stopOnError_(stopOnError),
-      sequential_(stopOnError || keepsOrder(job)),
-      numbered_(job.head.exist == 0 || writer_.tests() || keepsOrder(job)) {}
+      sequential_(stopOnError || keepsOrder(job)) {
+  if (writer_.tests()) pace_.perMessage = 1;
+  // Without EXCL numbers can wait for the first refusal, since sending again what was applied
+  // changes nothing; but not where elements have an order.
+  pace_.numbered |= job.head.exist == 0 || writer_.tests() || keepsOrder(job);
+}
 
 void EntryRun::run() noexcept {
   while (!ended_ && fill()) {
     if (!send()) break;
     // Taken out first: what stands behind the malformed element goes to the pending ones.
     const std::vector<Range> suspects = std::exchange(suspects_, {});
-    if (!suspects.empty() && !numbered_) {
+    if (!suspects.empty() && !pace_.numbered) {
       // Where one is refused, more may be: from here on each refusal says which element it is.
-      numbered_ = true;
+      pace_.numbered = true;
       pending_.insert(pending_.begin(), suspects.begin(), suspects.end());
       continue;
     }
@@ -102,7 +106,7 @@ void EntryRun::run() noexcept {
   for (const Range& range : pending_) unsettle(range.from);
   for (const Range& range : suspects_) unsettle(range.from);
   if (next_ < count_) unsettle(next_);
-  reply_.settled = settled_;
+  reply_.settled = job_.first + settled_;
   reply_.sortFailures();
 }
 
@@ -112,17 +116,16 @@ bool EntryRun::fill() noexcept {
   const auto room = [this]() noexcept {
     if (window_.empty()) return true;
     return !sequential_ && window_.messages() + 1 < kSequencesPerWindow &&
-           EntryWriter::fits(window_, perMessage_);
+           EntryWriter::fits(window_, pace_);
   };
   size_t taken = 0;
   while (taken < pending_.size() && room()) {
     Range& range = pending_[taken];
-    range.from = writer_.write(window_, range.from, range.to, perMessage_, exclusive, numbered_);
+    range.from = writer_.write(window_, range.from, range.to, pace_, exclusive);
     if (range.from == range.to) ++taken;
   }
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(taken));
-  while (next_ < count_ && room())
-    next_ = writer_.write(window_, next_, count_, perMessage_, exclusive, numbered_);
+  while (next_ < count_ && room()) next_ = writer_.write(window_, next_, count_, pace_, exclusive);
   return !window_.empty();
 }
 
@@ -153,11 +156,12 @@ void EntryRun::end(const nl::Outcome& outcome) noexcept {
 }
 
 bool EntryRun::locate(Range range) noexcept {
+  const EntryPace one{.perMessage = 1, .numbered = true, .careful = true};
   for (uint32_t at = range.from; at < range.to; ++at) {
     window_.reset(endpoint_.sequences(1));
     // Without EXCL: the elements before the malformed one were applied already, and doing that
     // again changes nothing.
-    writer_.write(window_, at, range.to, 1, false, true);
+    writer_.write(window_, at, range.to, one, false);
     const size_t before = reply_.failures.count();
     Sink sink(*this);
     const nl::Outcome outcome = endpoint_.exchange(window_, sink);
@@ -167,7 +171,7 @@ bool EntryRun::locate(Range range) noexcept {
     }
     if (ended_) return true;
     if (reply_.failures.count() == before) continue;
-    if (at + 1 < range.to) pending_.push_back({.from = at + 1, .to = range.to});
+    if (at + 1 < range.to) resume({.from = at + 1, .to = range.to});
     return true;
   }
   return true;
@@ -175,12 +179,13 @@ bool EntryRun::locate(Range range) noexcept {
 
 bool EntryRun::shrink() noexcept {
   if (window_.messages() == 1 && window_.slots().front().count > 1) {
-    perMessage_ = std::max(window_.slots().front().count / 2, 1U);
+    pace_.perMessage = std::max(window_.slots().front().count / 2, 1U);
   } else if (!window_.narrow()) {
     return false;
   }
-  for (const nl::Window::Slot& slot : window_.slots()) {
-    pending_.push_back({.from = slot.record, .to = slot.record + slot.count});
+  const std::span<const nl::Window::Slot> slots = window_.slots();
+  for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
+    resume({.from = slot->record, .to = slot->record + slot->count});
   }
   return true;
 }
@@ -194,11 +199,13 @@ void EntryRun::adapt(uint32_t messages, uint32_t refused) noexcept {
         std::max_element(window_.slots().begin(), window_.slots().end(), [](auto& a, auto& b) {
           return a.count < b.count;
         })->count;
-    perMessage_ = std::max(std::min(perMessage_, largest) / 2, 1U);
+    pace_.perMessage = std::max(std::min(pace_.perMessage, largest) / 2, 1U);
   } else if (refused * 8 < messages) {
-    perMessage_ = std::min(perMessage_ * 2, kUnlimited);
+    pace_.perMessage = std::min(pace_.perMessage * 2, EntryPace::kUnlimited);
   }
 }
+
+void EntryRun::resume(Range range) noexcept { pending_.insert(pending_.begin(), range); }
 
 void EntryRun::unsettle(uint32_t index) noexcept { settled_ = std::min(settled_, index); }
 

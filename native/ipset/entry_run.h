@@ -13,7 +13,8 @@ namespace ipset {
 /// a refused element in its message, and writes fewer elements per message while many are refused.
 class EntryRun {
  public:
-  EntryRun(nl::Endpoint& endpoint, const EntryJob& job, bool stopOnError,
+  /// `pace`: what the run begins with, and what it ended with for the next one.
+  EntryRun(nl::Endpoint& endpoint, const EntryJob& job, bool stopOnError, EntryPace& pace,
            seam::Reply& reply) noexcept;
 
   void run() noexcept;
@@ -35,6 +36,9 @@ class EntryRun {
   /// The window could not be sent for its size. False when it cannot be smaller.
   bool shrink() noexcept;
   void adapt(uint32_t messages, uint32_t refused) noexcept;
+  /// Go on with what stood behind a refused element, before everything else: where elements have an
+  /// order it comes first.
+  void resume(Range range) noexcept;
   /// Nothing from this index on counts as settled.
   void unsettle(uint32_t index) noexcept;
   void end(const nl::Outcome& outcome) noexcept;
@@ -43,19 +47,16 @@ class EntryRun {
   const EntryJob& job_;
   EntryWriter writer_;
   seam::Reply& reply_;
-  nl::Window window_;
+  nl::Window& window_;
   std::vector<Range>
       pending_;  ///< not tried because of a refused element before them in their message
   std::vector<Range> suspects_;  ///< messages with a refused element somewhere
   uint32_t next_ = 0;
   uint32_t count_;
-  uint32_t perMessage_;
+  EntryPace& pace_;
   uint32_t settled_;
   bool stopOnError_;
   bool sequential_;
-  /// Elements carry line numbers. Without EXCL that can wait for the first refusal, since sending
-  /// again what was applied changes nothing; but not where elements have an order.
-  bool numbered_;
   bool ended_ = false;
 };
 

@@ -15,8 +15,8 @@ size_t replyBudget(size_t messageBytes) noexcept { return 2 * messageBytes + nl:
 
 bool EntryWriter::tests() const noexcept { return job_.head.command == IPSET_CMD_TEST; }
 
-bool EntryWriter::fits(const nl::Window& window, uint32_t most) noexcept {
-  const size_t size = most == 1 ? kSingleBytes : kShortMessage;
+bool EntryWriter::fits(const nl::Window& window, const EntryPace& pace) noexcept {
+  const size_t size = pace.perMessage == 1 ? kSingleBytes : kShortMessage;
   return window.fits(size, replyBudget(size));
 }
 
@@ -26,8 +26,11 @@ void EntryWriter::putElement(uint32_t index, bool numbered, nl::MessageWriter& w
   if (numbered && !tests()) w.put(IPSET_ATTR_LINENO, index + 1);
 }
 
-uint32_t EntryWriter::write(nl::Window& window, uint32_t from, uint32_t to, uint32_t most,
-                            bool exclusive, bool numbered) const noexcept {
+uint32_t EntryWriter::write(nl::Window& window, uint32_t from, uint32_t to, const EntryPace& pace,
+                            bool exclusive) const noexcept {
+  const bool numbered = pace.numbered;
+  const uint32_t most = pace.perMessage;
+  const size_t longest = pace.careful ? kShortMessage : kLongMessage;
   nl::MessageWriter w = window.writer();
   const uint16_t flags = exclusive && !tests() ? NLM_F_EXCL : 0;
   beginMessage(w, job_.head.command, flags, window.sequence(), job_.head.protocol);
@@ -45,7 +48,7 @@ uint32_t EntryWriter::write(nl::Window& window, uint32_t from, uint32_t to, uint
       for (; end < to && end - from < most; ++end) {
         const size_t before = w.mark();
         putElement(end, numbered, w);
-        if (w.size() > messageBytes_) {
+        if (w.size() > longest) {
           w.rewind(before);
           break;
         }

@@ -324,8 +324,7 @@ LineReader::Line LineReader::line(std::string_view text) noexcept {
   return content.size() < text.size() && element(content) ? Line::kElement : Line::kUndecided;
 }
 
-LinesRead LineReader::read(std::string_view text, uint32_t most) noexcept {
-  LinesRead done;
+LinesRead LineReader::read(std::string_view text, LinesRead done, uint32_t most) noexcept {
   while (done.bytes < text.size() && most > 0) {
     const std::string_view rest = text.substr(done.bytes);
     const void* end = std::memchr(rest.data(), '\n', rest.size());

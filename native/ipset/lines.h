@@ -34,8 +34,9 @@ class LineReader {
         heap_(heap),
         lines_(lines) {}
 
-  /// Read from the front, up to `most` elements. What stands behind the last LF is a line too.
-  [[nodiscard]] LinesRead read(std::string_view text, uint32_t most = UINT32_MAX) noexcept;
+  /// Read on behind `done`, up to `most` elements. What stands behind the last LF is a line too.
+  [[nodiscard]] LinesRead read(std::string_view text, LinesRead done = {},
+                               uint32_t most = UINT32_MAX) noexcept;
 
  private:
   enum class Line : uint8_t { kElement, kNothing, kUndecided };

@@ -9,6 +9,10 @@ namespace ipset {
 
 namespace {
 
+// What a message holds of the smallest elements with a port. What is read is written and sent while
+// it is in the processor's cache.
+constexpr uint32_t kElementsPerTurn = 1600;
+
 void note(const LinesRead& read, seam::Reply& reply) noexcept {
   reply.consumed = read.bytes;
   reply.lines = read.lines;
@@ -21,24 +25,39 @@ void loadLines(nl::Endpoint& endpoint, const LineJob& job, bool stopOnError,
   reply.tables |= seam::kSetLines;
   nl::Table<seam::SetLine> lines;
   nl::Bytes heap;
-  note(LineReader(job.grammar, memory, heap, lines).read(job.text), reply);
-  if (memory.failed() || heap.failed() || lines.failed()) {
-    note({}, reply);
-    reply.error = -ENOMEM;
-    return;
-  }
-  if (memory.count() == 0) return;
-  const EntryJob entries{
-      .entries = {memory.begin(), memory.count()}, .heap = heap.span(), .head = job.head};
-  EntryRun(endpoint, entries, stopOnError, reply).run();
-  if (reply.settled < memory.count()) {
-    const seam::SetLine& next = lines[reply.settled];
-    note({.bytes = next.offset, .lines = next.number}, reply);
-  }
-  for (const seam::Failure& failure : reply.failures) {
-    seam::SetLine* line = reply.setLines.add();
-    if (line == nullptr) return;
-    *line = lines[failure.index];
+  EntryPace pace;
+  LineReader reader(job.grammar, memory, heap, lines);
+  for (LinesRead done; done.bytes < job.text.size();) {
+    const uint32_t first = reply.settled;
+    const uint32_t failed = reply.failures.count();
+    memory.clear();
+    lines.clear();
+    heap.clear();
+    const LinesRead read = reader.read(job.text, done, kElementsPerTurn);
+    if (memory.failed() || heap.failed() || lines.failed()) {
+      reply.error = -ENOMEM;
+      return;
+    }
+    const uint32_t count = memory.count();
+    const EntryJob entries{
+        .entries = {memory.begin(), count}, .heap = heap.span(), .head = job.head, .first = first};
+    if (count != 0) EntryRun(endpoint, entries, stopOnError, pace, reply).run();
+    for (uint32_t i = failed; i < reply.failures.count(); ++i) {
+      seam::SetLine* line = reply.setLines.add();
+      if (line == nullptr) return;
+      *line = lines[reply.failures[i].index - first];
+    }
+    if (reply.settled < first + count) {
+      const seam::SetLine& next = lines[reply.settled - first];
+      note({.bytes = next.offset, .lines = next.number}, reply);
+      return;
+    }
+    note(read, reply);
+    const bool stopped = stopOnError && reply.failures.count() != 0;
+    if (stopped || reply.error != 0 || reply.overrun) return;
+    // Less than a turn's worth: a line is left to the caller, or this was the end.
+    if (count < kElementsPerTurn) return;
+    done = read;
   }
 }
 

@@ -1,7 +1,5 @@
 #include "ipset/scan.h"
 
-#include <arpa/inet.h>
-
 #include <cstring>
 
 namespace ipset {
@@ -10,29 +8,13 @@ namespace {
 
 constexpr size_t kGroups = 8;
 
-bool isDigit(char c) noexcept { return c >= '0' && c <= '9'; }
-
 int hexValue(char c) noexcept {
-  if (isDigit(c)) return c - '0';
+  if (c >= '0' && c <= '9') return c - '0';
   const char lower = static_cast<char>(c | 0x20);
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 }  // namespace
-
-bool Scanner::decimal(uint64_t most, uint64_t& out) noexcept {
-  const char* at = at_;
-  uint64_t value = 0;
-  for (; at != end_ && isDigit(*at); ++at) {
-    // Twenty digits and more: too many for the type.
-    if (at - at_ > 18) return false;
-    value = value * 10 + static_cast<uint64_t>(*at - '0');
-  }
-  if (at == at_ || value > most || (*at_ == '0' && at - at_ > 1)) return false;
-  at_ = at;
-  out = value;
-  return true;
-}
 
 bool Scanner::hex(uint32_t& out) noexcept {
   uint32_t value = 0;
@@ -45,25 +27,6 @@ bool Scanner::hex(uint32_t& out) noexcept {
   }
   out = value;
   return digits != 0;
-}
-
-bool Scanner::ipv4(uint8_t* out) noexcept {
-  const char* at = at_;
-  uint32_t address = 0;
-  for (int octet = 0; octet < 4; ++octet) {
-    if (octet > 0 && (at == end_ || *at++ != '.')) return false;
-    const char* start = at;
-    uint32_t value = 0;
-    while (at != end_ && at - start < 3 && isDigit(*at)) {
-      value = value * 10 + static_cast<uint32_t>(*at++ - '0');
-    }
-    if (at == start || value > 255 || (*start == '0' && at - start > 1)) return false;
-    address = address << 8 | value;
-  }
-  at_ = at;
-  address = htonl(address);
-  std::memcpy(out, &address, sizeof address);
-  return true;
 }
 
 bool Scanner::ipv6(uint8_t* out) noexcept {

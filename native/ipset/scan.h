@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -55,8 +56,48 @@ class Scanner {
   [[nodiscard]] std::string_view word() noexcept;
 
  private:
+  /// Above 9 for what is no digit.
+  static unsigned digitOf(char c) noexcept { return static_cast<unsigned char>(c) - unsigned{'0'}; }
+
   const char* at_;
   const char* end_;
 };
+
+// Here, since nearly every element has these and takes little longer than a call.
+
+inline bool Scanner::decimal(uint64_t most, uint64_t& out) noexcept {
+  // Nineteen digits always fit; twenty and more are too many for the type.
+  const char* const end = at_ + std::min<std::ptrdiff_t>(end_ - at_, 20);
+  const char* at = at_;
+  uint64_t value = 0;
+  for (unsigned digit = 0; at != end && (digit = digitOf(*at)) <= 9; ++at)
+    value = value * 10 + digit;
+  const std::ptrdiff_t digits = at - at_;
+  if (digits == 0 || digits > 19 || value > most || (*at_ == '0' && digits > 1)) return false;
+  at_ = at;
+  out = value;
+  return true;
+}
+
+inline bool Scanner::ipv4(uint8_t* out) noexcept {
+  // Where fewer bytes are left, a copy with NULs behind them: no digit is looked for beyond the
+  // end.
+  char padded[sizeof "255.255.255.255"] = {};
+  const char* const start = static_cast<size_t>(end_ - at_) >= sizeof padded ? at_ : padded;
+  if (start == padded) std::memcpy(padded, at_, static_cast<size_t>(end_ - at_));
+  const char* at = start;
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0 && *at++ != '.') return false;
+    const char* const first = at;
+    unsigned value = digitOf(*at++);
+    if (value > 9) return false;
+    for (unsigned digit = 0; at - first < 3 && (digit = digitOf(*at)) <= 9; ++at)
+      value = value * 10 + digit;
+    if (value > 255 || (*first == '0' && at - first > 1)) return false;
+    out[i] = static_cast<uint8_t>(value);
+  }
+  at_ += at - start;
+  return true;
+}
 
 }  // namespace ipset

@@ -46,6 +46,12 @@ class Endpoint {
     return WindowLimits::forBuffers(sendBuffer_, receiveBuffer_);
   }
 
+  /// An empty window to fill and exchange; the one of the call before is gone, but for its memory.
+  [[nodiscard]] Window& window() noexcept {
+    window_.limit(limits());
+    return window_;
+  }
+
   /// The next `count` sequence numbers; never 0.
   [[nodiscard]] uint32_t sequences(uint32_t count) noexcept;
 
@@ -72,6 +78,7 @@ class Endpoint {
   std::shared_ptr<Counters> counters_;
   std::optional<Socket> command_;
   std::array<std::optional<Socket>, 2> dumps_;
+  Window window_;
   Bytes commandBuffer_;
   std::array<Bytes, 2> dumpBuffers_;
   uint32_t receiveBuffer_ = 0;

@@ -58,7 +58,7 @@ uint32_t fillWindow(Window& window, Requests& requests, uint32_t next, bool sing
 
 PipelineOutcome pipeline(Endpoint& endpoint, Requests& requests, bool stopOnError) noexcept {
   PipelineOutcome result;
-  Window window(endpoint.limits());
+  Window& window = endpoint.window();
   while (result.settled < requests.count()) {
     const uint32_t first = result.settled;
     window.reset(endpoint.sequences(kSequencesPerWindow));

@@ -20,6 +20,11 @@ WindowLimits WindowLimits::forBuffers(uint32_t sendBuffer, uint32_t receiveBuffe
   return {.bytes = std::min(kBestSend, allowed), .replies = receiveBuffer};
 }
 
+void Window::limit(WindowLimits limits) noexcept {
+  limits_ = limits;
+  reset(base_);
+}
+
 void Window::reset(uint32_t sequence) noexcept {
   bytes_.clear();
   slots_.clear();

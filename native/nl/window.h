@@ -33,7 +33,11 @@ class Window {
     bool answered = false;
   };
 
+  Window() = default;
   explicit Window(WindowLimits limits) noexcept : limits_(limits) {}
+
+  /// Empty it and set other limits; its memory is kept.
+  void limit(WindowLimits limits) noexcept;
 
   /// Empty it. Messages are numbered from `sequence` on.
   void reset(uint32_t sequence) noexcept;

@@ -69,7 +69,8 @@ void Channel::run(const Request& request, Reply& reply) noexcept {
     case Shape::kSetEntry: {
       const ipset::EntryJob job{
           .entries = request.as<SetEntry>(), .heap = request.heap.span(), .head = request.head};
-      ipset::EntryRun(endpoint_, job, request.stopOnError, reply).run();
+      ipset::EntryPace pace;
+      ipset::EntryRun(endpoint_, job, request.stopOnError, pace, reply).run();
       break;
     }
     case Shape::kLinkOp:

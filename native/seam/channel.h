@@ -40,8 +40,8 @@ class Channel {
   /// Claim the channel for one run or dump; false when one is under way. For the JavaScript thread.
   [[nodiscard]] bool claim() noexcept { return !busy_.exchange(true); }
   void release() noexcept { busy_.store(false); }
-  /// Memory for the records of the next call, and back: a bulk load comes in many parts, and fresh
-  /// pages cost as much as the copy. For the JavaScript thread.
+  /// Memory for the records or the text of the next call, and back: a bulk load comes in many
+  /// parts, and fresh pages cost as much as the copy. For the JavaScript thread.
   [[nodiscard]] nl::Bytes takeSpare() noexcept { return std::move(spare_); }
   void giveSpare(nl::Bytes bytes) noexcept;
   /// close() was asked for. For the JavaScript thread.

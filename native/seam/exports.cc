@@ -105,6 +105,7 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   if (channel == nullptr) return info.Env().Undefined();
   Request request;
   request.shape = Shape::kSetEntry;
+  request.text = channel->takeSpare();
   // Options first, as in requestArgs().
   if (!runOptionsArg(info, 3, request) || !textArgs(info, 1, request)) {
     return info.Env().Undefined();

@@ -133,6 +133,7 @@ class ExchangeJob final : public Job {
   void execute() noexcept override { ((*channel_).*work_)(request_, reply_); }
   napi_value result(napi_env env) noexcept override {
     channel_->giveSpare(std::move(request_.records));
+    channel_->giveSpare(std::move(request_.text));
     // Before the promise settles: whoever awaits it may use the channel again.
     channel_->release();
     return toReply(env, reply_);

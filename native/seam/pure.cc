@@ -57,14 +57,16 @@ uint32_t encodeEntries(const Request& request, nl::Bytes& out) noexcept {
       .entries = request.as<SetEntry>(), .heap = request.heap.span(), .head = request.head};
   const ipset::EntryWriter writer(job);
   const auto count = static_cast<uint32_t>(job.entries.size());
-  const uint32_t most = writer.tests() ? 1 : UINT32_MAX;
+  const ipset::EntryPace pace{.perMessage = writer.tests() ? 1 : ipset::EntryPace::kUnlimited,
+                              .numbered = true,
+                              .careful = true};
   Collector collector(out);
   uint32_t next = 0;
   while (next < count) {
     do {
-      next = writer.write(collector.window, next, count, most, job.head.exist == 0, true);
+      next = writer.write(collector.window, next, count, pace, job.head.exist == 0);
     } while (next < count && !request.stopOnError &&
-             ipset::EntryWriter::fits(collector.window, most));
+             ipset::EntryWriter::fits(collector.window, pace));
     collector.flush();
   }
   return collector.messages();
