@@ -122,6 +122,7 @@ void Channel::giveSpare(nl::Bytes bytes) noexcept {
 }
 
 void Channel::close() noexcept {
+  underWay_.wait(true);
   const std::lock_guard lock(mutex_);
   endpoint_.close();
   elements_ = {};

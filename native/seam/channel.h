@@ -35,11 +35,24 @@ class Channel {
   /// Read the request's text and send what it says.
   void load(const Request& request, Reply& reply) noexcept;
   void dump(const Request& request, Reply& reply) noexcept;
+  /// After the run or dump that is under way, even if another worker thread has not begun it yet.
   void close() noexcept;
 
   /// Claim the channel for one run or dump; false when one is under way. For the JavaScript thread.
-  [[nodiscard]] bool claim() noexcept { return !busy_.exchange(true); }
-  void release() noexcept { busy_.store(false); }
+  [[nodiscard]] bool claim() noexcept {
+    if (busy_.exchange(true)) return false;
+    underWay_.store(true);
+    return true;
+  }
+  void release() noexcept {
+    finish();
+    busy_.store(false);
+  }
+  /// The run or dump is through with the channel: close() may go on. For any thread.
+  void finish() noexcept {
+    underWay_.store(false);
+    underWay_.notify_all();
+  }
   /// Memory for the records or the text of the next call, and back: a bulk load comes in many
   /// parts, and fresh pages cost as much as the copy. For the JavaScript thread.
   [[nodiscard]] nl::Bytes takeSpare() noexcept { return std::move(spare_); }
@@ -57,6 +70,7 @@ class Channel {
   nl::Bytes spare_;
   nl::Table<SetEntry> elements_;  ///< of the last load, for the next one
   std::atomic<bool> busy_{false};
+  std::atomic<bool> underWay_{false};
   std::atomic<bool> closing_{false};
 };
 

@@ -130,7 +130,10 @@ class ExchangeJob final : public Job {
   ExchangeJob(const ExchangeJob&) = delete;
   ExchangeJob& operator=(const ExchangeJob&) = delete;
 
-  void execute() noexcept override { ((*channel_).*work_)(request_, reply_); }
+  void execute() noexcept override {
+    ((*channel_).*work_)(request_, reply_);
+    channel_->finish();
+  }
   napi_value result(napi_env env) noexcept override {
     channel_->giveSpare(std::move(request_.records));
     channel_->giveSpare(std::move(request_.text));
