@@ -1,6 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 import { guestPool } from './scripts/lib/guest-pool/pool.js';
 import { fileReporter } from './scripts/lib/test-report/reporter.js';
+import { hostHasIpvs } from './scripts/lib/vm/direct.js';
 
 /**
  * Projects, by what they need:
@@ -18,6 +20,8 @@ const project = (name: string, timeout: number, concurrent = true) => ({
     testTimeout: timeout,
     hookTimeout: timeout,
     fileParallelism: concurrent,
+    // One less is the default, which leaves a processor idle where there are two.
+    ...(concurrent ? { maxWorkers: availableParallelism() } : {}),
     pool: 'forks' as const,
   },
 });
@@ -25,7 +29,13 @@ const project = (name: string, timeout: number, concurrent = true) => ({
 /** Files that scripts/test saw run completely on this machine: another kernel would only run them slower. */
 const done = (process.env['IPVS_TEST_DONE'] ?? '').split(',').filter((file) => file !== '');
 
-/** One worker for all files, since every worker boots a machine. IPVS_TEST_KERNEL: see `scripts/vm --kernel`. */
+/**
+ * Every worker boots a machine and goes on with the next file in it. One machine keeps little more than one processor busy, so two
+ * share the files, and the processors: an emulated one that waits for a real one slows the whole machine down. Where this kernel is
+ * used itself there is one worker: some files unload modules. IPVS_TEST_KERNEL: see `scripts/vm --kernel`.
+ */
+const machines = hostHasIpvs() ? 1 : Math.min(2, availableParallelism());
+const processors = Math.max(1, Math.floor(availableParallelism() / machines));
 const guest = {
   test: {
     name: 'guest',
@@ -36,11 +46,18 @@ const guest = {
     env: { IPVS_TEST_BACKENDS: 'kernel' },
     testTimeout: 240_000,
     hookTimeout: 240_000,
-    fileParallelism: false,
     isolate: false,
-    maxWorkers: 1,
+    maxWorkers: machines,
     pool: guestPool({
-      vm: ['--if-needed', '--timeout', '3600', '--kernel', process.env['IPVS_TEST_KERNEL'] ?? 'default'],
+      vm: [
+        '--if-needed',
+        '--cpus',
+        String(processors),
+        '--timeout',
+        '3600',
+        '--kernel',
+        process.env['IPVS_TEST_KERNEL'] ?? 'default',
+      ],
     }),
     sequence: { groupOrder: 1 }, // after the others: they have the processors first
   },

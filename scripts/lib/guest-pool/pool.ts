@@ -17,8 +17,8 @@ export interface GuestOptions {
 /**
  * A Vitest pool whose worker runs inside scripts/vm. Vitest itself, Vite and the compilation of
  * TypeScript stay outside, where they are an order of magnitude faster than under emulation; the guest
- * loads the runtime of a worker and runs the tests. Wants `isolate: false` and one worker, else every
- * file boots a machine of its own.
+ * loads the runtime of a worker and runs the tests. Wants `isolate: false`, else every file boots a
+ * machine of its own.
  */
 export function guestPool(options: GuestOptions): PoolRunnerInitializer {
   return { name: 'guest', createPoolWorker: (pool) => new GuestWorker(pool, options) };
