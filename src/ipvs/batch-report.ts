@@ -6,16 +6,19 @@ import { type CallContext, consequenceError, type IpvsCall, protocolError } from
 import type { RunResult } from './exchange.js';
 import type { BatchItem, BatchResult, IpvsOperation } from './types.js';
 
+/** An operation in the batch: after validation, as it is sent, and where it stands. */
+export interface Place {
+  readonly parsed: ParsedOperation;
+  readonly request?: KernelRequest;
+  readonly position: number;
+}
+
 /** What an operation is about, for errors. */
-export function contextOf(
-  operation: ParsedOperation,
-  request: KernelRequest | undefined,
-  position: number,
-): CallContext {
+export function contextOf({ parsed, request, position }: Place): CallContext {
   return {
-    service: operation.service,
+    service: parsed.service,
     position,
-    ...('destination' in operation ? { destination: operation.destination } : {}),
+    ...('destination' in parsed ? { destination: parsed.destination } : {}),
     ...(request?.command === 'newService' || request?.command === 'setService'
       ? { scheduler: request.settings.scheduler, engine: request.settings.engine }
       : {}),
@@ -68,10 +71,11 @@ export class BatchReport {
     return { ok: done === items.length, done, failed, items };
   }
 
-  /** Take down what became of an operation that was sent. */
-  settle(operation: IpvsOperation, call: IpvsCall, context: CallContext, { result, index }: Answer): void {
+  /** Take down what became of an operation that was sent, as `request`, or what its answer says of an earlier one. */
+  settle(operation: IpvsOperation, place: Place, { result, index }: Answer): void {
     const outcome = result.outcomes.of(index);
-    const url = context.service?.url ?? '';
+    const call = place.parsed.op;
+    const { url } = place.parsed.service;
     if (outcome === 'done') {
       if (call === 'add') this.#failedAdds.delete(url);
       this.finish(operation);
@@ -81,6 +85,7 @@ export class BatchReport {
       this.skip(operation);
       return;
     }
+    const context = contextOf(place);
     const error = this.#errorOf(call, context, result, index);
     if (outcome === 'unknown') {
       this.items.push({ operation, status: 'unknown', error });

@@ -106,19 +106,24 @@ class Batch {
       const operation = this.#given[position];
       const parsed = operations[i];
       if (operation === undefined || parsed === undefined) break;
-      if (this.#report.stopped) this.#report.skip(operation);
-      else await this.#settle(operation, parsed, step, position, () => answers.to(index));
+      if (this.#report.stopped) {
+        this.#report.skip(operation);
+      } else {
+        // Awaiting only where there is something to wait for: a promise an operation would cost more than packing it.
+        if (step.kind === 'request' && !answers.has(index)) await answers.fetch(index);
+        this.#settle(operation, parsed, step, position, answers.at(index));
+      }
       if (this.#pace.due()) await this.#pace.rest();
     }
   }
 
-  async #settle(
+  #settle(
     operation: IpvsOperation,
     parsed: ParsedOperation,
     step: Step,
     position: number,
-    answered: () => Promise<Answer>,
-  ): Promise<void> {
+    answered: Answer | undefined,
+  ): void {
     switch (step.kind) {
       case 'nothing':
         this.#report.finish(operation);
@@ -126,19 +131,18 @@ class Batch {
       case 'conflict':
         this.#report.refuse(operation, misfit(parsed, step.conflict, position));
         break;
-      case 'request': {
-        const context = contextOf(parsed, step.request, position);
-        this.#report.settle(operation, parsed.op, context, await answered());
+      case 'request':
+        if (answered === undefined) throw new Error('a request without an answer');
+        this.#report.settle(operation, { parsed, request: step.request, position }, answered);
         break;
-      }
       case 'missing': {
-        const context = contextOf(parsed, undefined, position);
+        const place = { parsed, position };
         const { answer } = step;
         // The virtual server answered: it is the real server that is missing.
         if (answer === undefined || answer.result.outcomes.of(answer.index) === 'done') {
-          this.#report.refuse(operation, refusalError(parsed.op, { errno: ENOENT }, context));
+          this.#report.refuse(operation, refusalError(parsed.op, { errno: ENOENT }, contextOf(place)));
         } else {
-          this.#report.settle(operation, parsed.op, context, answer);
+          this.#report.settle(operation, place, answer);
         }
       }
     }
@@ -163,7 +167,7 @@ function misfit(
   });
 }
 
-/** Sends requests in chunks, each when its first answer is asked for; the next one is packed while the kernel works. */
+/** Sends requests in chunks, each when it is fetched; the next one is packed while the kernel works. */
 class Answers {
   readonly #exchange: Exchange;
   readonly #requests: readonly KernelRequest[];
@@ -186,19 +190,25 @@ class Answers {
     this.#pace = pace;
   }
 
-  /** The answer to a request. Asked for in order. */
-  async to(index: number): Promise<Answer> {
-    if (this.#result === undefined || index >= this.#first + CHUNK) {
-      this.#first = index - (index % CHUNK);
-      const records = await (this.#next ?? this.#pack(this.#first));
-      const [result, next] = await Promise.all([
-        this.#exchange.runRecords(records, this.#options),
-        this.#pack(this.#first + CHUNK),
-      ]);
-      this.#result = result;
-      this.#next = next;
-    }
-    return { result: this.#result, index: index - this.#first };
+  has(index: number): boolean {
+    return this.#result !== undefined && index < this.#first + CHUNK;
+  }
+
+  /** Send the chunk of a request. Asked for in order. */
+  async fetch(index: number): Promise<void> {
+    this.#first = index - (index % CHUNK);
+    const records = this.#next ?? (await this.#pack(this.#first));
+    const [result, next] = await Promise.all([
+      this.#exchange.runRecords(records, this.#options),
+      this.#pack(this.#first + CHUNK),
+    ]);
+    this.#result = result;
+    this.#next = next;
+  }
+
+  /** The answer to a request of the chunk that was fetched last. */
+  at(index: number): Answer | undefined {
+    return this.#result === undefined ? undefined : { result: this.#result, index: index - this.#first };
   }
 
   #pack(from: number): Promise<Uint8Array> {
