@@ -15,9 +15,10 @@ export class Pace {
     this.#signal = signal;
   }
 
-  /** True when it is time to let others run. Cheap enough to be asked in every step. */
-  due(): boolean {
-    if (++this.#steps < STEPS) return false;
+  /** True when it is time to let others run. Cheap enough to be asked in every step; `steps` for a step that is as long as many. */
+  due(steps = 1): boolean {
+    this.#steps += steps;
+    if (this.#steps < STEPS) return false;
     this.#steps = 0;
     return performance.now() - this.#since >= SLICE;
   }

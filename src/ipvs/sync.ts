@@ -52,16 +52,22 @@ export async function syncServices(
       if (pace.due()) await pace.rest();
     }
     if (rest.dryRun === true) {
-      const changes = planned.map((change): SyncChange => ({ ...change, status: 'planned' }));
+      const changes: SyncChange[] = [];
+      for (const change of planned) {
+        changes.push({ ...change, status: 'planned' });
+        if (pace.due()) await pace.rest();
+      }
       return { ok: true, done: 0, failed: 0, unchanged, changes };
     }
     // Every operation says everything, so the batch reads nothing and does not ask for the lock that is held here.
     const operations = planned.map(({ operation }) => operation);
     const { ok, done, failed, items } = await runBatch(exchange, lock, operations, batchOptions);
-    const changes = planned.map((change, i): SyncChange => {
+    const changes: SyncChange[] = [];
+    for (const [i, change] of planned.entries()) {
       const { status = 'skipped', error } = items[i] ?? {};
-      return { ...change, status, ...(error === undefined ? {} : { error }) };
-    });
+      changes.push({ ...change, status, ...(error === undefined ? {} : { error }) });
+      if (pace.due()) await pace.rest();
+    }
     return { ok, done, failed, unchanged, changes };
   });
 }
@@ -91,7 +97,7 @@ async function compare(
       changes.push(difference);
       if (difference.op !== 'add' && difference.op !== 'addReal') unchanged--;
     }
-    if (pace.due()) await pace.rest();
+    if (pace.due(1 + (entry.destinations?.length ?? 0))) await pace.rest();
   }
   for (const { id: service, settings: before } of unwanted.values()) {
     changes.push({ op: 'remove', service, before });
@@ -119,7 +125,7 @@ async function parseDesired(
       throw new ValidationError(`${path}.url`, 'a virtual server that options.owner fits', url);
     }
     wanted.set(url, entry);
-    if (pace.due()) await pace.rest();
+    if (pace.due(1 + (entry.destinations?.length ?? 0))) await pace.rest();
   }
   return [...wanted.values()];
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fakeIpvsChannel } from '../../../src/ipvs/fake.js';
@@ -27,6 +28,21 @@ describe('a paced sort', () => {
     expect(await rejection(sortPaced(items, (a, b) => a - b, new Pace(signal)))).toMatchObject({
       message: 'enough',
     });
+  });
+});
+
+describe('a pace', () => {
+  it('looks at the clock as often as what is in a step takes', async () => {
+    // Long enough for a loop to give way, were the clock looked at.
+    const later = async (): Promise<Pace> => {
+      const pace = new Pace();
+      await delay(20);
+      return pace;
+    };
+    const oneByOne = await later();
+    expect(Array.from({ length: 128 }, () => oneByOne.due()).lastIndexOf(false)).toBe(126);
+    expect((await later()).due(1000)).toBe(true);
+    expect((await later()).due(100)).toBe(false);
   });
 });
 
