@@ -184,8 +184,8 @@ bool EntryRun::shrink() noexcept {
     return false;
   }
   const std::span<const nl::Window::Slot> slots = window_.slots();
-  for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) {
-    resume({.from = slot->record, .to = slot->record + slot->count});
+  for (size_t i = slots.size(); i-- > 0;) {
+    resume({.from = slots[i].record, .to = slots[i].record + slots[i].count});
   }
   return true;
 }
