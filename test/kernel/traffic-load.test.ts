@@ -4,6 +4,7 @@ import type { Kernel } from '../../src/kernel/types.js';
 import type { Proxier } from '../../src/proxier/index.js';
 import type { HeldConnection, Load, LoadTally } from '../support/agent.js';
 import { describeKernel } from '../support/backends.js';
+import { replacing } from '../support/replacing.js';
 import {
   clusterIP,
   type Conditions,
@@ -336,15 +337,4 @@ function beforeBatches(kernel: Kernel, happens: () => Promise<void>): Kernel {
     return kernel.ipvs.batch(...args);
   };
   return replacing(kernel, 'ipvs', replacing(kernel.ipvs, 'batch', batch));
-}
-
-/** The same object with another property. */
-function replacing<T extends object, K extends keyof T>(target: T, name: K, other: T[K]): T {
-  return new Proxy(target, {
-    get: (_, key) => {
-      if (key === name) return other;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
 }

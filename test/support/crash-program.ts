@@ -8,22 +8,12 @@ import { openKernel } from '../../src/kernel/open.js';
 import type { Kernel } from '../../src/kernel/types.js';
 import { apply, nothing, observe, plan } from '../../src/plan/index.js';
 import { crashScope, crashState } from './crash-state.js';
+import { replacing } from './replacing.js';
 
 const [backend, ...paths] = process.argv.slice(2);
 if (backend !== 'iptables' && backend !== 'nft') throw new Error(`no back end: ${backend ?? ''}`);
 const scope = crashScope(backend);
 const state = crashState(backend);
-
-/** The same object, but for some members. */
-function withMembers<T extends object>(target: T, members: Partial<T>): T {
-  return new Proxy(target, {
-    get: (_, key) => {
-      if (key in members) return Reflect.get(members, key) as unknown;
-      const member: unknown = Reflect.get(target, key, target);
-      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
-    },
-  });
-}
 
 /** @param job what rules are applied by */
 function resting<A extends unknown[], R>(job: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
@@ -36,10 +26,8 @@ function resting<A extends unknown[], R>(job: (...args: A) => Promise<R>): (...a
 
 function restingBehindRules(kernel: Kernel): Kernel {
   const { rules, nft } = kernel;
-  return withMembers(kernel, {
-    rules: withMembers(rules, { apply: resting(rules.apply.bind(rules)) }),
-    nft: withMembers(nft, { apply: resting(nft.apply.bind(nft)) }),
-  });
+  const iptables = replacing(kernel, 'rules', replacing(rules, 'apply', resting(rules.apply.bind(rules))));
+  return replacing(iptables, 'nft', replacing(nft, 'apply', resting(nft.apply.bind(nft))));
 }
 
 async function loop(path: string, begun: () => void): Promise<never> {
